@@ -1,0 +1,57 @@
+// A backend is a table: a factory for every layer type, memory, and the operations on parameters. cpu/ implements it;
+// cuda/ will implement the same table.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/layer.h"
+
+namespace olmp {
+
+// One parameter update's numbers; rate and decay already include the parameter's lr_mult / decay_mult.
+struct UpdateRule {
+  enum class Type { kSgd, kNesterov, kAdaGrad, kRmsProp, kAdaDelta, kAdam } type = Type::kSgd;
+  float rate = 0;
+  float momentum = 0;
+  float momentum2 = 0;
+  float rms_decay = 0;
+  float delta = 0;
+  float decay = 0;
+  bool l1 = false;
+  float diff_scale = 1;  // 1/iter_size times the clipping factor
+  int iteration = 0;     // Adam's t - 1
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual FloatBuffer allocate(std::int64_t floats, const std::string& what) = 0;  // zeroed
+  virtual void copy_in(float* to, const float* host, std::int64_t floats) = 0;
+  virtual void copy_out(float* host, const float* from, std::int64_t floats) = 0;
+
+  // Throws Error("unknown-layer") naming type and layer.
+  virtual std::unique_ptr<Layer> make_layer(LayerContext context) = 0;
+
+  // --- operations on parameters (all arrays of n floats)
+  // value -= step(rule, diff, history, history2); diff is left as it was.
+  virtual void update(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
+                      std::int64_t n) = 0;
+  virtual double sum_of_squares(const float* values, std::int64_t n) = 0;
+  // Sums over nonzero entries of |w| and w^2, in double, and their number.
+  struct AbsMoments { double sum = 0, sum_of_squares = 0; std::int64_t nonzero = 0; };
+  virtual AbsMoments abs_moments(const float* values, std::int64_t n) = 0;
+  // kept and |w| <= 0.9 t -> pruned; pruned and |w| > 1.1 t -> kept (Guo, Yao, Chen 2016). Returns the number kept.
+  virtual std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) = 0;
+  virtual void multiply(float* out, const float* a, const float* b, std::int64_t n) = 0;
+};
+
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+
+// The layer registry of the CPU backend: each cpu/<op>.cpp defines one function that adds its types, and
+// cpu/register.cpp calls them all (no static initialisers, so that nothing depends on link order).
+using LayerRegistry = std::map<std::string, LayerFactory>;
+
+}  // namespace olmp

@@ -1,0 +1,36 @@
+// Where a data layer's batches come from. A source owns its prefetch thread; its state is the state after the last batch
+// *handed out*, however far it has read ahead, so that a resumed run sees the same batches.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "engine/random.h"
+#include "engine/tensor.h"
+
+namespace olmp {
+
+struct DataSourceState {
+  std::uint64_t position = 0;  // index of the next datum, in key order
+  Random::State random{};      // generator of mirror and crop
+};
+
+class DataSource {
+ public:
+  virtual ~DataSource() = default;
+  // (C, H, W) of one item after transformation.
+  virtual Shape item_shape() const = 0;
+  virtual std::uint64_t entries() const = 0;
+  // Fills data (batch, C, H, W) and, where not null, labels (batch). Wraps around at the end, as Caffe's cursor does.
+  virtual void next(float* data, float* labels) = 0;
+  virtual DataSourceState state() const = 0;
+  virtual void restore(const DataSourceState& state) = 0;
+};
+
+// `params` is LayerParams['Data'] of main/net/graph.ts. `train` turns random mirror and crop on (centre crop otherwise).
+// Throws Error with codes: missing-file, not-an-lmdb, truncated-file, bad-datum, shape-mismatch, unsupported.
+std::unique_ptr<DataSource> open_data_source(const nlohmann::json& params, bool train, std::uint64_t seed);
+
+}  // namespace olmp

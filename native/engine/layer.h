@@ -1,0 +1,74 @@
+// A layer is nothing but its forward and backward kernels: shapes, defaults and names come resolved in the description
+// (made by main/net), so a backend implements a layer by one class and registers it under Caffe's type name.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/random.h"
+#include "engine/tensor.h"
+
+namespace olmp {
+
+enum class Phase { kTrain, kTest };
+
+struct Mask;  // engine/mask.h
+
+// A learnable blob, owned by the session's ParameterStore and shared between the train and the test net.
+struct Parameter {
+  std::string layer;
+  int slot = 0;
+  Tensor tensor;             // data = W, diff = gradient (accumulated into, never overwritten, as in Caffe)
+  float lr_mult = 1;
+  float decay_mult = 1;
+  int prunable = -1;         // index of the prunable layer, or -1
+  // Layers read weights through `effective`: W * mask where a mask is set, else W itself. Kept up to date by the owner.
+  FloatBuffer masked_buffer{nullptr, [](float*) {}};
+  FloatBuffer mask_buffer{nullptr, [](float*) {}};
+  float* mask = nullptr;     // 0/1 floats, or null: not masked
+  const float* effective = nullptr;
+};
+
+// What a layer is built from. References stay valid for the life of the net.
+struct LayerContext {
+  std::string name;
+  std::string type;                  // Caffe's type name
+  const nlohmann::json& params;      // LayerParams[type] of main/net/graph.ts
+  Phase phase;
+  std::vector<Tensor*> bottoms;
+  std::vector<Tensor*> tops;         // shapes set, data allocated (unless the layer aliases, see Layer::aliases_bottom)
+  std::vector<Parameter*> parameters;
+  std::vector<float> loss_weights;   // one per top
+  std::vector<bool> propagate_down;  // one per bottom: a gradient towards it is wanted
+  bool parameter_gradients = true;   // false in nets that never run backward
+  Random* random = nullptr;          // the session's generator (dropout, stochastic pooling)
+  int threads = 1;
+};
+
+class Layer {
+ public:
+  explicit Layer(LayerContext context) : ctx(std::move(context)) {}
+  virtual ~Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+
+  // Reads bottoms' data, writes tops' data.
+  virtual void forward() = 0;
+  // Reads tops' diff (and data), overwrites the diff of every bottom i with propagate_down[i], adds into the parameters'
+  // diff. Layers without a gradient (Accuracy, ArgMax, Threshold) leave it empty.
+  virtual void backward() {}
+  // Bytes held beside blobs and parameters (column buffers, saved masks).
+  virtual std::int64_t workspace_bytes() const { return 0; }
+
+ protected:
+  LayerContext ctx;
+  Tensor& bottom(std::size_t i = 0) const { return *ctx.bottoms[i]; }
+  Tensor& top(std::size_t i = 0) const { return *ctx.tops[i]; }
+};
+
+using LayerFactory = std::function<std::unique_ptr<Layer>(LayerContext)>;
+
+}  // namespace olmp
