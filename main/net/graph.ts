@@ -140,7 +140,13 @@ export interface LayerParams {
   // --- losses. normalization as in LossParameter; ignore_label null where not set.
   SoftmaxWithLoss: LossParams & { axis: number }
   SigmoidCrossEntropyLoss: LossParams
-  InfogainLoss: LossParams & { axis: number; /** absolute path of the BlobProto, '' if H is bottom 2 */ source: string }
+  InfogainLoss: LossParams & {
+    axis: number
+    /** Absolute path of the BlobProto, '' if H is bottom 2. */
+    source: string
+    /** BVLC takes logits; forks older than 2017 take probabilities (assumed where bottom 0 comes from a Softmax layer). */
+    input: 'LOGITS' | 'PROBABILITIES'
+  }
   EuclideanLoss: Record<string, never>
   HingeLoss: { norm: 'L1' | 'L2' }
   ContrastiveLoss: { margin: number; legacy_version: boolean }

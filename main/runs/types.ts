@@ -1,0 +1,101 @@
+// What a run is, in plain JSON: its settings, what it says while it runs, and its result. Shared by the engine process,
+// the terminal command and (through preload/contract) the window.
+
+import type { ErrorRecord } from '../net/errors'
+import type { OlmpSettings } from '../olmp/settings'
+
+/** Where the model and its data come from. Paths are absolute. */
+export interface ModelSource {
+  folder: string
+  /** Files chosen; where absent the importer chooses by content. */
+  net?: string
+  solver?: string
+  weights?: string
+  /** LMDB or LevelDB folder, or the word `mnist`. Absent: as the prototxt says. */
+  dataTrain?: string
+  dataTest?: string
+}
+
+export interface RunRequest {
+  source: ModelSource
+  settings: OlmpSettings
+  device: 'cpu' | 'cuda'
+  threads: number
+  /** A checkpoint every so many iterations; the last `keepCheckpoints` are kept. */
+  checkpointIntervalIterations: number
+  keepCheckpoints: number
+}
+
+export interface IterationRecord {
+  iteration: number
+  loss: number
+  /** Accuracy on the training batch; NaN (null in JSON) where the net has none. */
+  accuracy: number
+  learningRate: number
+  /** Total parameters of the prunable layers over those kept. */
+  compression: number
+}
+
+export interface TestRecord {
+  iteration: number
+  accuracy: number
+  loss: number
+  compression: number
+  images: number
+}
+
+/** One NCS generation, as points of the accuracy / size plane. */
+export interface SearchRecord {
+  iteration: number
+  generation: number
+  /** One per candidate: fraction of parameters kept, accuracy on the batch, feasible or not. */
+  kept: number[]
+  accuracy: number[]
+  feasible: boolean[]
+  bestKept: number
+}
+
+export type LogLevel = 'info' | 'warning' | 'error'
+
+export type RunPhase = 'preparing' | 'reference' | 'pruning' | 'retraining' | 'finished'
+
+export type RunEvent =
+  | { kind: 'phase'; phase: RunPhase; text: string; iteration: number; iterations: number }
+  | { kind: 'iterations'; records: IterationRecord[] }
+  | { kind: 'test'; record: TestRecord }
+  | { kind: 'search'; records: SearchRecord[] }
+  | { kind: 'log'; timeMs: number; level: LogLevel; text: string }
+  | { kind: 'checkpoint'; iteration: number; folder: string; bytes: number }
+  | { kind: 'result'; result: RunResult }
+  | { kind: 'error'; error: ErrorRecord }
+
+export type RunState = 'queued' | 'running' | 'paused' | 'stopped' | 'failed' | 'finished'
+
+export interface LayerSparsity {
+  name: string
+  weights: number
+  keptWeights: number
+  biases: number
+  keptBiases: number
+}
+
+export interface Sparsity {
+  total: number
+  kept: number
+  /** total / kept, biases counted. */
+  compression: number
+  compressionWeightsOnly: number
+  layers: LayerSparsity[]
+}
+
+export interface RunResult {
+  runDir: string
+  compression: number
+  /** On the whole test set, 0..1. */
+  accuracy: number
+  referenceAccuracy: number
+  seed: number
+  iterations: number
+  sparsity: Sparsity
+  seconds: { total: number; train: number; search: number; test: number; other: number }
+}
