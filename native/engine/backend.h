@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,6 +32,13 @@ class Backend {
   virtual FloatBuffer allocate(std::int64_t floats, const std::string& what) = 0;  // zeroed
   virtual void copy_in(float* to, const float* host, std::int64_t floats) = 0;
   virtual void copy_out(float* host, const float* from, std::int64_t floats) = 0;
+  // Within the backend's memory; the defaults serve backends whose memory is the host's.
+  virtual void copy(float* to, const float* from, std::int64_t floats) {
+    std::memcpy(to, from, static_cast<std::size_t>(floats) * sizeof(float));
+  }
+  virtual void zero(float* values, std::int64_t floats) {
+    std::memset(values, 0, static_cast<std::size_t>(floats) * sizeof(float));
+  }
 
   // Throws Error("unknown-layer") naming type and layer.
   virtual std::unique_ptr<Layer> make_layer(LayerContext context) = 0;
@@ -46,6 +54,10 @@ class Backend {
   // kept and |w| <= 0.9 t -> pruned; pruned and |w| > 1.1 t -> kept (Guo, Yao, Chen 2016). Returns the number kept.
   virtual std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) = 0;
   virtual void multiply(float* out, const float* a, const float* b, std::int64_t n) = 0;
+
+  // --- operations on diffs
+  virtual void fill(float* values, float value, std::int64_t n) = 0;
+  virtual void add(float* to, const float* from, std::int64_t n) = 0;
 };
 
 std::unique_ptr<Backend> make_cpu_backend(int threads);

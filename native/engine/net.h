@@ -1,7 +1,6 @@
 // One phase of a net, built from the description that main/net makes (NetGraph as JSON).
 #pragma once
 
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,23 +9,9 @@
 #include "engine/backend.h"
 #include "engine/data_source.h"
 #include "engine/layer.h"
+#include "engine/parameter_store.h"
 
 namespace olmp {
-
-// Parameters by (layer, slot), shared by every net of a session. A named parameter (Caffe's `param { name }`) is one
-// Parameter with several places.
-class ParameterStore {
- public:
-  // Returns the parameter of this place, creating it at first sight. Throws Error("shape-mismatch") where a later sight
-  // has another shape.
-  Parameter* declare(Backend& backend, const nlohmann::json& layer, int slot, int prunable);
-  const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
-  Parameter* find(const std::string& layer, int slot) const;
-
- private:
-  std::vector<std::unique_ptr<Parameter>> parameters_;
-  std::map<std::string, Parameter*> by_place_;
-};
 
 class Net {
  public:
@@ -49,15 +34,49 @@ class Net {
   // Data sources by data layer, in net order.
   const std::vector<std::unique_ptr<DataSource>>& sources() const { return sources_; }
   bool batch_loaded() const { return batch_loaded_; }
+  // For a restored session, which puts the saved batch into the data layers' blobs itself.
+  void set_batch_loaded(bool loaded) { batch_loaded_ = loaded; }
+  // For a caller that has put a batch into the data layers' tops itself (a restored state).
+  void set_batch_loaded(bool loaded) { batch_loaded_ = loaded; }
   std::int64_t memory_bytes() const;
 
  private:
-  // Filled in by net.cpp's author.
+  // A layer in execution order, with what its backward pass needs beside the layer itself.
+  struct Sum {  // gradient of a blob with several readers: to = (sources in net order, summed)
+    Tensor* to = nullptr;
+    std::vector<const float*> sources;
+  };
+  struct Loss {
+    Tensor* top = nullptr;
+    float weight = 0;
+  };
+  struct Step {
+    Layer* layer = nullptr;
+    bool backward = false;
+    std::vector<Loss> losses;
+    std::vector<Sum> sums;
+  };
+  struct DataLayer {
+    DataSource* source = nullptr;
+    Tensor* data = nullptr;
+    Tensor* labels = nullptr;  // null where the layer has one top
+  };
+  class Builder;  // net_builder.cpp
+
+  void load_batches();
+
+  nlohmann::json graph_;  // layers keep references to their parameters in it
+  Backend* backend_ = nullptr;
   Phase phase_ = Phase::kTrain;
   std::vector<std::unique_ptr<Tensor>> tensors_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<std::unique_ptr<DataSource>> sources_;
   std::vector<std::string> output_names_;
+  std::vector<Tensor*> outputs_;
+  std::map<std::string, Tensor*> blobs_;
+  std::vector<Step> steps_;
+  std::vector<DataLayer> data_layers_;
+  mutable std::vector<float> scratch_;  // host copy of an output, sized for the largest
   bool batch_loaded_ = false;
 };
 
