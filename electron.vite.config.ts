@@ -1,0 +1,39 @@
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'electron-vite'
+import { resolve } from 'node:path'
+
+const inProject = (path: string) => resolve(import.meta.dirname, path)
+
+// Node 20 and Chrome 130 are what the oldest Electron supported (33) has.
+export default defineConfig({
+  main: {
+    build: {
+      outDir: 'out/main',
+      target: 'node20',
+      externalizeDeps: true,
+      rollupOptions: {
+        input: { index: inProject('main/index.ts'), engine: inProject('main/engine/host.ts') },
+      },
+    },
+  },
+  preload: {
+    build: {
+      outDir: 'out/preload',
+      target: 'node20',
+      rollupOptions: {
+        input: { index: inProject('preload/index.ts') },
+        // a sandboxed preload script is CommonJS
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
+    },
+  },
+  renderer: {
+    root: inProject('renderer'),
+    plugins: [vue()],
+    build: {
+      outDir: inProject('out/renderer'),
+      target: 'chrome130',
+      rollupOptions: { input: inProject('renderer/index.html') },
+    },
+  },
+})
