@@ -56,7 +56,11 @@ export default tseslint.config(
     ['main/olmp/**/*.ts'],
     [
       { regex: '^(electron|node:)', message: 'main/olmp is pure.' },
-      { regex: '^\\.\\./(?!net/)', ...types, message: 'main/olmp imports types of the engine and main/net only.' },
+      {
+        regex: '^\\.\\./(?!net/)',
+        ...types,
+        message: 'main/olmp imports types of the engine and main/net only.',
+      },
     ],
   ),
   restrict(

@@ -10,7 +10,8 @@ const hasDisplay =
   process.platform !== 'linux' || Boolean(process.env.DISPLAY) || Boolean(process.env.WAYLAND_DISPLAY)
 
 function openApp(args) {
-  const { ELECTRON_RUN_AS_NODE: _, ...env } = process.env
+  const env = { ...process.env }
+  delete env.ELECTRON_RUN_AS_NODE
   // Chromium's sandbox refuses to start as root
   const asRoot = process.platform === 'linux' && process.getuid?.() === 0
   const child = spawn(electronExecutable, [...(asRoot ? ['--no-sandbox'] : []), projectRoot, ...args], {

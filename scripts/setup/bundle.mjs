@@ -12,7 +12,14 @@ const bundles = [
     name: 'the terminal command',
     stamp: inProject('out/cli/.built'),
     sources: [...shared, inProject('vite.cli.config.ts')],
-    command: [program('vite', 'bin/vite.js'), 'build', '--config', 'vite.cli.config.ts', '--logLevel', 'warn'],
+    command: [
+      program('vite', 'bin/vite.js'),
+      'build',
+      '--config',
+      'vite.cli.config.ts',
+      '--logLevel',
+      'warn',
+    ],
   },
   {
     name: 'the app',

