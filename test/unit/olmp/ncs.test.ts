@@ -39,7 +39,14 @@ describe('Ncs', () => {
   })
 
   it('moves its parents, where the search as published never does', () => {
-    const start = { start: [[9], [9]], startFitness: [36, 36], lower: 0, upper: 10, stepSize: 1, maxEvaluations: 200 }
+    const start = {
+      start: [[9], [9]],
+      startFitness: [36, 36],
+      lower: 0,
+      upper: 10,
+      stepSize: 1,
+      maxEvaluations: 200,
+    }
     const corrected = new Ncs({ ...start, startEvaluations: 1, epoch: 2, random: new Mt19937([1]) })
     const published = new AsPublishedNcs({ ...start, random: new Mt19937([1]) })
     minimise(corrected, sphere)
