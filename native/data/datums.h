@@ -23,7 +23,8 @@ struct DatumImage {
   std::vector<float> pixels;   // as stored (0..255 for bytes); images decoded to BGR as OpenCV does
 };
 
-// Throws Error with codes: missing-file, not-an-lmdb, truncated-file, corrupt-file, empty-dataset, bad-datum, unsupported.
+// Throws Error with codes: missing-file, not-an-lmdb, truncated-file, corrupt-file, empty-dataset, bad-datum,
+// unsupported.
 DatumSetInfo describe_datums(const std::string& folder);
 
 // Datums [start, start + count) in key order, cut at the end of the database. Errors as above.

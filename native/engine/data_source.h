@@ -29,8 +29,10 @@ class DataSource {
   virtual void restore(const DataSourceState& state) = 0;
 };
 
-// `params` is LayerParams['Data'] of main/net/graph.ts. `train` turns random mirror and crop on (centre crop otherwise).
-// Throws Error with codes: missing-file, not-an-lmdb, truncated-file, bad-datum, shape-mismatch, unsupported.
+// `params` is LayerParams['Data'] of main/net/graph.ts. `train` makes crops random (centred otherwise);
+// mirroring is random in both phases, as in Caffe. Throws Error with codes: missing-file, not-an-lmdb, truncated-file,
+// corrupt-file, empty-dataset, bad-datum, bad-mean, shape-mismatch, unsupported, out-of-memory; next() throws those of
+// reading on the batch where they happen; restore() throws dataset-changed.
 std::unique_ptr<DataSource> open_data_source(const nlohmann::json& params, bool train, std::uint64_t seed);
 
 }  // namespace olmp
