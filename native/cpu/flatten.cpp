@@ -1,0 +1,13 @@
+#include <memory>
+#include <utility>
+
+#include "cpu/register.h"
+#include "cpu/reinterpretation.h"
+
+namespace olmp {
+
+void register_flatten(LayerRegistry& registry) {
+  registry["Flatten"] = [](LayerContext context) { return std::make_unique<Reinterpretation>(std::move(context)); };
+}
+
+}  // namespace olmp
