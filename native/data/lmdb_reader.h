@@ -1,8 +1,8 @@
 // Reads a database in stock LMDB 0.9 format (64-bit), read-only and without a lock file.
 //
 // The B+tree is read here rather than by liblmdb, because liblmdb trusts its pages: on a damaged file it aborts or
-// reads past the map, which would take a run down with it. Every offset taken from the file is checked here against the page
-// and the file. Format: lmdb 0.9's mdb.c (MDB_page, MDB_node, MDB_meta, MDB_db).
+// reads past the map, which would take a run down with it. Every offset taken from the file is checked here against the
+// page and the file. Format: lmdb 0.9's mdb.c (MDB_page, MDB_node, MDB_meta, MDB_db).
 #pragma once
 
 #include <cstdint>
