@@ -32,12 +32,9 @@ class Backend {
   virtual FloatBuffer allocate(std::int64_t floats, const std::string& what) = 0;  // zeroed
   virtual void copy_in(float* to, const float* host, std::int64_t floats) = 0;
   virtual void copy_out(float* host, const float* from, std::int64_t floats) = 0;
-  // Within the backend's memory; the defaults serve backends whose memory is the host's.
-  virtual void copy(float* to, const float* from, std::int64_t floats) {
+  // Within the backend's memory; the default serves backends whose memory is the host's.
+  virtual void copy_within(float* to, const float* from, std::int64_t floats) {
     std::memcpy(to, from, static_cast<std::size_t>(floats) * sizeof(float));
-  }
-  virtual void zero(float* values, std::int64_t floats) {
-    std::memset(values, 0, static_cast<std::size_t>(floats) * sizeof(float));
   }
 
   // Throws Error("unknown-layer") naming type and layer.

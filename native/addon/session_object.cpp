@@ -1,0 +1,240 @@
+#include "addon/session_object.h"
+
+#include "addon/addon_data.h"
+#include "addon/promise.h"
+#include "engine/error.h"
+
+namespace olmp {
+
+Napi::Function SessionObject::define(Napi::Env env) {
+  return DefineClass(
+      env, "Session",
+      {InstanceAccessor<&SessionObject::iteration>("iteration"),
+       InstanceAccessor<&SessionObject::memory_bytes>("memoryBytes"),
+       InstanceMethod<&SessionObject::fill_parameters>("fillParameters"),
+       InstanceMethod<&SessionObject::load_parameters>("loadParameters"),
+       InstanceMethod<&SessionObject::get_parameter>("getParameter"),
+       InstanceMethod<&SessionObject::set_parameter>("setParameter"),
+       InstanceMethod<&SessionObject::set_iteration>("setIteration"), InstanceMethod<&SessionObject::train>("train"),
+       InstanceMethod<&SessionObject::test>("test"),
+       InstanceMethod<&SessionObject::forward_train_batch>("forwardTrainBatch"),
+       InstanceMethod<&SessionObject::forward_test>("forwardTest"), InstanceMethod<&SessionObject::rewind>("rewind"),
+       InstanceMethod<&SessionObject::set_blob>("setBlob"), InstanceMethod<&SessionObject::get_blob>("getBlob"),
+       InstanceMethod<&SessionObject::forward>("forward"), InstanceMethod<&SessionObject::backward>("backward"),
+       InstanceMethod<&SessionObject::compute_moments>("computeMoments"),
+       InstanceMethod<&SessionObject::set_moments>("setMoments"), InstanceMethod<&SessionObject::set_rates>("setRates"),
+       InstanceMethod<&SessionObject::remask>("remask"), InstanceMethod<&SessionObject::kept_counts>("keptCounts"),
+       InstanceMethod<&SessionObject::evaluate_rates>("evaluateRates"),
+       InstanceMethod<&SessionObject::save_state>("saveState"), InstanceMethod<&SessionObject::load_state>("loadState"),
+       InstanceMethod<&SessionObject::cancel>("cancel"), InstanceMethod<&SessionObject::close>("close")});
+}
+
+Napi::Value SessionObject::create(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  try {
+    const SessionOptions options = to_session_options(info[0]);
+    auto session = std::make_shared<std::unique_ptr<Session>>();
+    auto worker = Worker::start(env, "olmp session", [session] { session->reset(); });
+    Worker* const thread = worker.get();
+    return thread->run(env, [options, session, worker]() -> Worker::Settle {
+      *session = std::make_unique<Session>(options);
+      return [session, worker](Napi::Env js) -> Napi::Value {
+        Parts parts{worker, session};
+        return js.GetInstanceData<AddonData>()->session.New({Napi::External<Parts>::New(js, &parts)});
+      };
+    });
+  } catch (...) {
+    return rejected(env, std::current_exception());
+  }
+}
+
+SessionObject::SessionObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SessionObject>(info) {
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "sessions are made by createSession()");
+  parts_ = *info[0].As<Napi::External<Parts>>().Data();
+  session_ = parts_.session->get();
+  describe(info.This().As<Napi::Object>());
+}
+
+void SessionObject::describe(Napi::Object target) const {
+  const Napi::Env env = target.Env();
+  const auto define = [&](const char* name, const Napi::Value& value) {
+    target.DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_enumerable));
+  };
+  define("parameters", to_js(env, session_->parameters()));
+  define("prunableLayers", to_js(env, session_->prunable_layers()));
+  define("trainOutputs", to_js(env, session_->outputs(Phase::kTrain)));
+  define("testOutputs", to_js(env, session_->outputs(Phase::kTest)));
+}
+
+// The object is held until the Promise is settled, so that a session in use is never collected.
+template <typename Prepare>
+Napi::Value SessionObject::enqueue(const Napi::CallbackInfo& info, const Prepare& prepare) {
+  Ref();
+  return run_on(
+      info.Env(), *parts_.worker,
+      [&] { return [session = session_, body = prepare()]() mutable { return body(*session); }; },
+      [this] { Unref(); });
+}
+
+Session::Cancelled SessionObject::cancelled() const {
+  return [worker = parts_.worker.get()] { return worker->cancelled(); };
+}
+
+Napi::Value SessionObject::iteration(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), closed_ ? last_iteration_ : session_->iteration());
+}
+
+Napi::Value SessionObject::memory_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), closed_ ? 0 : static_cast<double>(session_->memory_bytes()));
+}
+
+Napi::Value SessionObject::fill_parameters(const Napi::CallbackInfo& info) {
+  return enqueue(info, [] { return [](Session& session) { session.fill_parameters(); }; });
+}
+
+Napi::Value SessionObject::load_parameters(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [placements = to_placements(info[0])](Session& session) { session.load_parameters(placements); };
+  });
+}
+
+Napi::Value SessionObject::get_parameter(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [index = to_index(info[0], "parameter"), part = to_parameter_part(info[1])](Session& session) {
+      return session.get_parameter(index, part);
+    };
+  });
+}
+
+Napi::Value SessionObject::set_parameter(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [index = to_index(info[0], "parameter"), part = to_parameter_part(info[1]),
+            values = to_floats(info[2], "values")](Session& session) { session.set_parameter(index, part, values); };
+  });
+}
+
+Napi::Value SessionObject::set_iteration(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [iteration = to_int(info[0], "iteration")](Session& session) { session.set_iteration(iteration); };
+  });
+}
+
+Napi::Value SessionObject::train(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    std::vector<std::uint32_t> remask;
+    if (!info[1].IsUndefined()) remask = to_words(info[1], "remask");
+    return [iterations = to_int(info[0], "iterations"), remask = std::move(remask),
+            cancelled = cancelled()](Session& session) { return session.train(iterations, remask, cancelled); };
+  });
+}
+
+Napi::Value SessionObject::test(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [iterations = to_int(info[0], "iterations"), cancelled = cancelled()](Session& session) {
+      return session.test(iterations, cancelled);
+    };
+  });
+}
+
+Napi::Value SessionObject::forward_train_batch(const Napi::CallbackInfo& info) {
+  return enqueue(info, [] { return [](Session& session) { return session.forward_train_batch(); }; });
+}
+
+Napi::Value SessionObject::forward_test(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [blobs = to_strings(info[0], "blobs")](Session& session) { return session.forward_test(blobs); };
+  });
+}
+
+Napi::Value SessionObject::rewind(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] { return [phase = to_phase(info[0])](Session& session) { session.rewind(phase); }; });
+}
+
+Napi::Value SessionObject::set_blob(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [phase = to_phase(info[0]), blob = to_string(info[1], "blob"), part = to_blob_part(info[2]),
+            values = to_floats(info[3], "values")](Session& session) { session.set_blob(phase, blob, part, values); };
+  });
+}
+
+Napi::Value SessionObject::get_blob(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [phase = to_phase(info[0]), blob = to_string(info[1], "blob"), part = to_blob_part(info[2])](
+               Session& session) { return session.get_blob(phase, blob, part); };
+  });
+}
+
+Napi::Value SessionObject::forward(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] { return [phase = to_phase(info[0])](Session& session) { session.forward(phase); }; });
+}
+
+Napi::Value SessionObject::backward(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] { return [phase = to_phase(info[0])](Session& session) { session.backward(phase); }; });
+}
+
+Napi::Value SessionObject::compute_moments(const Napi::CallbackInfo& info) {
+  return enqueue(info, [] { return [](Session& session) { return session.compute_moments(); }; });
+}
+
+Napi::Value SessionObject::set_moments(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [moments = to_moments(info[0])](Session& session) { session.set_moments(moments); };
+  });
+}
+
+Napi::Value SessionObject::set_rates(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [rates = to_doubles(info[0], "rates")](Session& session) { session.set_rates(rates); };
+  });
+}
+
+Napi::Value SessionObject::remask(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [layers = to_indices(info[0], "layers")](Session& session) { session.remask(layers); };
+  });
+}
+
+Napi::Value SessionObject::kept_counts(const Napi::CallbackInfo& info) {
+  return enqueue(info, [] { return [](Session& session) { return session.kept_counts(); }; });
+}
+
+Napi::Value SessionObject::evaluate_rates(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    const std::string mode = to_string(info[1], "mode");
+    if (mode != "independent" && mode != "sequential") {
+      throw Error("bad-argument", "mode must be 'independent' or 'sequential'");
+    }
+    return [rates = to_doubles(info[0], "rates"), sequential = mode == "sequential",
+            cancelled = cancelled()](Session& session) { return session.evaluate_rates(rates, sequential, cancelled); };
+  });
+}
+
+Napi::Value SessionObject::save_state(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [file = to_string(info[0], "file")](Session& session) { session.save_state(file); };
+  });
+}
+
+Napi::Value SessionObject::load_state(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [file = to_string(info[0], "file")](Session& session) { session.load_state(file); };
+  });
+}
+
+void SessionObject::cancel(const Napi::CallbackInfo&) { parts_.worker->cancel(); }
+
+Napi::Value SessionObject::close(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (closed_) {
+    const auto done = Napi::Promise::Deferred::New(env);
+    done.Resolve(env.Undefined());
+    return done.Promise();
+  }
+  parts_.worker->cancel();
+  last_iteration_ = session_->iteration();
+  closed_ = true;
+  Ref();
+  return parts_.worker->close(env, [this] { Unref(); });
+}
+
+}  // namespace olmp

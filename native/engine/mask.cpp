@@ -1,0 +1,295 @@
+#include "engine/mask.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/error.h"
+
+namespace olmp {
+namespace {
+
+constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+bool decode_mask_element(float element, double rate, double& decoded) {
+  const bool kept = element == 1.0f;
+  const auto encoded = static_cast<float>(kept ? 1.0 + rate : -rate);
+  if (encoded == 0.0f || encoded == 1.0f) return false;
+  decoded = kept ? encoded - 1.0f : -encoded;
+  return true;
+}
+
+Masks::Masks(Backend& backend, const ParameterStore& parameters, RateEncoding encoding)
+    : backend_(backend), encoding_(encoding), layers_(parameters.prunable_layers().size()) {
+  for (const auto& parameter : parameters.all()) {
+    if (parameter->prunable < 0) continue;
+    layers_[static_cast<std::size_t>(parameter->prunable)].entries.push_back({parameter.get(), 0});
+  }
+  for (LayerMasks& layer : layers_) {
+    layer.settled = kUnknown;
+    std::sort(layer.entries.begin(), layer.entries.end(),
+              [](const Entry& a, const Entry& b) { return a.parameter->slot < b.parameter->slot; });
+  }
+}
+
+std::vector<LayerMoments> Masks::compute_moments() {
+  std::vector<LayerMoments> moments;
+  for (const LayerMasks& layer : layers_) {
+    Backend::AbsMoments sums;
+    for (const Entry& entry : layer.entries) {
+      const auto part = backend_.abs_moments(entry.parameter->tensor.data, entry.parameter->tensor.count());
+      sums.sum += part.sum;
+      sums.sum_of_squares += part.sum_of_squares;
+      sums.nonzero += part.nonzero;
+    }
+    LayerMoments result;
+    result.nonzero = sums.nonzero;
+    if (sums.nonzero > 0) {
+      const auto n = static_cast<double>(sums.nonzero);
+      result.mu = sums.sum / n;
+      result.sigma = std::sqrt(std::max(sums.sum_of_squares / n - result.mu * result.mu, 0.0));
+    }
+    moments.push_back(result);
+  }
+  set_moments(moments);
+  return moments;
+}
+
+void Masks::set_moments(std::vector<LayerMoments> moments) {
+  if (moments.size() != layers_.size()) {
+    throw Error("bad-argument", "moments of " + std::to_string(moments.size()) + " layers given; the net has " +
+                                    std::to_string(layers_.size()) + " prunable layers");
+  }
+  for (const LayerMoments& layer : moments) {
+    if (!std::isfinite(layer.mu) || !std::isfinite(layer.sigma)) {
+      throw Error("bad-argument", "mu and sigma of a layer must be finite; the weights hold an infinity or NaN");
+    }
+  }
+  moments_ = std::move(moments);
+}
+
+void Masks::set_rates(std::vector<double> rates) {
+  if (rates.size() != layers_.size()) {
+    throw Error("bad-argument", std::to_string(rates.size()) + " rates given; the net has " +
+                                    std::to_string(layers_.size()) + " prunable layers");
+  }
+  if (!std::all_of(rates.begin(), rates.end(), [](double rate) { return std::isfinite(rate); })) {
+    throw Error("bad-argument", "a pruning rate must be finite");
+  }
+  rates_ = std::move(rates);
+}
+
+void Masks::remask(std::size_t layer) {
+  if (layer >= layers_.size()) {
+    throw Error("bad-argument", "there is no prunable layer " + std::to_string(layer) + "; the net has " +
+                                    std::to_string(layers_.size()));
+  }
+  if (rates_.empty()) throw Error("no-rates", "layers cannot be masked before their rates are set");
+  apply(layer, rates_[layer]);
+}
+
+float Masks::first_element(std::size_t layer) const {
+  const LayerMasks& masks = layers_[layer];
+  if (!masks.masked) return 1;
+  float element = 0;
+  backend_.copy_out(&element, masks.entries.front().parameter->mask, 1);
+  return element;
+}
+
+bool Masks::threshold(std::size_t layer, double rate, float first_element, float& threshold) const {
+  if (moments_.empty()) {
+    throw Error("no-moments", "layers cannot be masked before mu and sigma of their weights are known");
+  }
+  double decoded = rate;
+  if (encoding_ == RateEncoding::kMaskElement && !decode_mask_element(first_element, rate, decoded)) return false;
+  threshold = static_cast<float>(std::max(moments_[layer].mu + decoded * moments_[layer].sigma, 0.0));
+  return true;
+}
+
+void Masks::apply(std::size_t layer, double rate) {
+  float t = 0;
+  if (!threshold(layer, rate, first_element(layer), t)) return;
+  create(layer);
+  if (t == layers_[layer].settled) return;
+  apply_threshold(layers_[layer], t);
+}
+
+void Masks::apply_threshold(LayerMasks& layer, float threshold) {
+  for (Entry& entry : layer.entries) {
+    Parameter& parameter = *entry.parameter;
+    entry.kept = backend_.update_mask(parameter.mask, parameter.tensor.data, threshold, parameter.tensor.count());
+    refresh(parameter);
+  }
+  layer.settled = threshold;
+}
+
+void Masks::refresh(Parameter& parameter) {
+  backend_.multiply(parameter.masked_buffer.get(), parameter.tensor.data, parameter.mask, parameter.tensor.count());
+}
+
+void Masks::create(std::size_t layer) {
+  LayerMasks& masks = layers_[layer];
+  if (masks.masked) return;
+  for (Entry& entry : masks.entries) {
+    Parameter& parameter = *entry.parameter;
+    const std::int64_t n = parameter.tensor.count();
+    if (!parameter.mask_buffer) {
+      parameter.mask_buffer = backend_.allocate(n, "mask of " + parameter.tensor.name);
+      parameter.masked_buffer = backend_.allocate(n, "masked values of " + parameter.tensor.name);
+    }
+  }
+  for (Entry& entry : masks.entries) {
+    Parameter& parameter = *entry.parameter;
+    const std::int64_t n = parameter.tensor.count();
+    const std::vector<float> ones(static_cast<std::size_t>(n), 1.0f);
+    backend_.copy_in(parameter.mask_buffer.get(), ones.data(), n);
+    backend_.copy_within(parameter.masked_buffer.get(), parameter.tensor.data, n);
+    parameter.mask = parameter.mask_buffer.get();
+    parameter.effective = parameter.masked_buffer.get();
+    entry.kept = n;
+  }
+  masks.masked = true;
+  masks.settled = kUnknown;
+}
+
+void Masks::remove(std::size_t layer) {
+  LayerMasks& masks = layers_[layer];
+  for (Entry& entry : masks.entries) {
+    entry.parameter->mask = nullptr;
+    entry.parameter->effective = entry.parameter->tensor.data;
+  }
+  masks.masked = false;
+  masks.settled = kUnknown;
+}
+
+void Masks::set_mask(Parameter& parameter, const float* host) {
+  const std::int64_t n = parameter.tensor.count();
+  if (parameter.prunable < 0) {
+    throw Error("bad-argument", "parameter " + parameter.tensor.name + " belongs to no layer that can be masked");
+  }
+  if (!std::all_of(host, host + n, [](float value) { return value == 0.0f || value == 1.0f; })) {
+    throw Error("bad-argument", "the mask of " + parameter.tensor.name + " may only hold zeros and ones");
+  }
+  const auto layer = static_cast<std::size_t>(parameter.prunable);
+  create(layer);
+  backend_.copy_in(parameter.mask, host, n);
+  for (Entry& entry : layers_[layer].entries) {
+    if (entry.parameter == &parameter) entry.kept = backend_.abs_moments(parameter.mask, n).nonzero;
+  }
+  values_changed(parameter);
+}
+
+void Masks::values_changed(Parameter& parameter) {
+  if (parameter.prunable < 0) return;
+  LayerMasks& layer = layers_[static_cast<std::size_t>(parameter.prunable)];
+  if (!layer.masked) return;
+  layer.settled = kUnknown;
+  refresh(parameter);
+}
+
+void Masks::values_changed() {
+  for (LayerMasks& layer : layers_) {
+    for (Entry& entry : layer.entries) values_changed(*entry.parameter);
+  }
+}
+
+KeptCounts Masks::counts(std::size_t layer) const {
+  KeptCounts counts;
+  for (const Entry& entry : layers_[layer].entries) {
+    const std::int64_t n = entry.parameter->tensor.count();
+    const std::int64_t kept = layers_[layer].masked ? entry.kept : n;
+    const bool weights = entry.parameter->slot == 0;
+    (weights ? counts.weights : counts.biases) += n;
+    (weights ? counts.kept_weights : counts.kept_biases) += kept;
+  }
+  return counts;
+}
+
+std::int64_t Masks::kept() const {
+  std::int64_t total = 0;
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+    const KeptCounts layer_counts = counts(layer);
+    total += layer_counts.kept_weights + layer_counts.kept_biases;
+  }
+  return total;
+}
+
+std::int64_t Masks::memory_bytes() const {
+  std::int64_t floats = 0;
+  for (const LayerMasks& layer : layers_) {
+    for (const Entry& entry : layer.entries) {
+      if (entry.parameter->mask_buffer) floats += 2 * entry.parameter->tensor.count();
+    }
+  }
+  return floats * static_cast<std::int64_t>(sizeof(float));
+}
+
+MaskTrial::MaskTrial(Masks& masks) : masks_(masks), bases_(masks.layers()) {
+  for (std::size_t layer = 0; layer < bases_.size(); ++layer) {
+    bases_[layer].masked = masks_.masked(layer);
+    bases_[layer].first_element = masks_.first_element(layer);
+    bases_[layer].settled = masks_.layers_[layer].settled;
+    bases_[layer].tried = kUnknown;
+  }
+}
+
+MaskTrial::~MaskTrial() {
+  for (std::size_t layer = 0; layer < bases_.size(); ++layer) {
+    if (!bases_[layer].touched) continue;
+    if (bases_[layer].masked) {
+      restore(layer);
+    } else {
+      masks_.remove(layer);
+    }
+  }
+}
+
+void MaskTrial::apply(std::size_t layer, double rate) {
+  Base& base = bases_[layer];
+  float t = 0;
+  if (!masks_.threshold(layer, rate, base.first_element, t)) {
+    if (base.touched) restore(layer);
+    return;
+  }
+  if (t == base.tried || (!base.touched && t == base.settled)) return;
+  if (base.touched) {
+    restore_masks(layer);
+  } else {
+    masks_.create(layer);
+    save(layer);
+    base.touched = true;
+  }
+  masks_.apply_threshold(masks_.layers_[layer], t);
+  base.tried = t;
+}
+
+void MaskTrial::save(std::size_t layer) {
+  Base& base = bases_[layer];
+  for (const Masks::Entry& entry : masks_.layers_[layer].entries) {
+    const std::int64_t n = entry.parameter->tensor.count();
+    base.masks.push_back(masks_.backend_.allocate(n, "saved mask of " + entry.parameter->tensor.name));
+    masks_.backend_.copy_within(base.masks.back().get(), entry.parameter->mask, n);
+    base.kept.push_back(entry.kept);
+  }
+}
+
+void MaskTrial::restore_masks(std::size_t layer) {
+  const Base& base = bases_[layer];
+  Masks::LayerMasks& live = masks_.layers_[layer];
+  for (std::size_t i = 0; i < live.entries.size(); ++i) {
+    const Parameter& parameter = *live.entries[i].parameter;
+    masks_.backend_.copy_within(parameter.mask, base.masks[i].get(), parameter.tensor.count());
+    live.entries[i].kept = base.kept[i];
+  }
+  live.settled = base.settled;
+}
+
+void MaskTrial::restore(std::size_t layer) {
+  restore_masks(layer);
+  for (const Masks::Entry& entry : masks_.layers_[layer].entries) masks_.refresh(*entry.parameter);
+  bases_[layer].tried = kUnknown;
+}
+
+}  // namespace olmp

@@ -1,0 +1,138 @@
+// One net in training and testing, with its solver, masks and generators: everything behind the Session of
+// main/engine/binding.ts, which documents the methods. Used from one thread (OpenMP's pools belong to a thread).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/mask.h"
+#include "engine/net.h"
+#include "engine/parameter_file.h"
+#include "engine/parameter_store.h"
+#include "engine/random.h"
+#include "engine/solver.h"
+
+namespace olmp {
+
+class StateReader;
+class StateWriter;
+
+struct SessionOptions {
+  std::string train;   // JSON of a NetGraph, or empty
+  std::string test;    // likewise
+  std::string solver;  // JSON of a SolverSpec, or empty
+  std::string device = "cpu";
+  int threads = 1;
+  std::uint64_t seed = 1;
+  RateEncoding rate_encoding = RateEncoding::kExact;
+};
+
+enum class ParameterPart { kValue, kDiff, kMask, kHistory, kHistory2 };
+enum class BlobPart { kData, kDiff };
+
+struct BlobPlacement {
+  std::size_t parameter = 0;
+  ParameterPart part = ParameterPart::kValue;
+  std::string file;
+  FloatPlacement floats;
+};
+
+struct TrainResult {
+  enum class Stop { kDone, kCancelled, kNonFiniteLoss };
+  int completed = 0;
+  Stop stop = Stop::kDone;
+  std::vector<double> rows;  // (completed, outputs + 2)
+};
+
+struct RateEvaluations {
+  std::vector<double> accuracy;
+  std::vector<double> loss;
+  std::vector<double> kept;
+};
+
+class Session {
+ public:
+  // Asked at every boundary of a long operation.
+  using Cancelled = std::function<bool()>;
+
+  // Throws Error, e.g. with the codes of Net, parse_solver and open_data_source.
+  explicit Session(const SessionOptions& options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const ParameterStore& parameters() const { return *parameters_; }
+  const std::vector<std::string>& prunable_layers() const { return parameters_->prunable_layers(); }
+  std::vector<std::string> outputs(Phase phase) const;  // empty where the phase has no net
+  // These two may be read from any thread.
+  int iteration() const { return iteration_; }
+  std::int64_t memory_bytes() const { return memory_bytes_; }
+
+  // --- parameters (session_parameters.cpp)
+  void fill_parameters();
+  void load_parameters(const std::vector<BlobPlacement>& placements);
+  std::vector<float> get_parameter(std::size_t index, ParameterPart part) const;
+  void set_parameter(std::size_t index, ParameterPart part, const std::vector<float>& values);
+  void set_iteration(int iteration);
+
+  // --- running (session.cpp)
+  // `remask` is empty or holds ceil(prunable layers / 32) words per iteration.
+  TrainResult train(int iterations, const std::vector<std::uint32_t>& remask, const Cancelled& cancelled);
+  std::vector<double> test(int iterations, const Cancelled& cancelled);
+  std::vector<double> forward_train_batch();
+  std::vector<std::vector<float>> forward_test(const std::vector<std::string>& blobs);
+  void rewind(Phase phase);
+  void set_blob(Phase phase, const std::string& blob, BlobPart part, const std::vector<float>& values);
+  std::vector<float> get_blob(Phase phase, const std::string& blob, BlobPart part) const;
+  void forward(Phase phase);
+  void backward(Phase phase);
+
+  // --- masks
+  std::vector<LayerMoments> compute_moments() { return masks_->compute_moments(); }
+  void set_moments(std::vector<LayerMoments> moments) { masks_->set_moments(std::move(moments)); }
+  void set_rates(std::vector<double> rates) { masks_->set_rates(std::move(rates)); }
+  void remask(const std::vector<std::size_t>& layers);
+  std::vector<KeptCounts> kept_counts() const;
+  // Candidates not reached before a cancellation are missing from the end of the result.
+  RateEvaluations evaluate_rates(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled);
+
+  // --- state (session_state.cpp)
+  void save_state(const std::string& file) const;
+  void load_state(const std::string& file);
+
+ private:
+  Net& net(Phase phase) const;
+  Tensor& blob(Phase phase, const std::string& name) const;
+  Parameter& parameter(std::size_t index) const;
+  // Device memory of a part; null for a mask that is not there. Throws Error("no-gradients"), Error("no-solver").
+  float* part_memory(std::size_t index, ParameterPart part) const;
+  void remask_drawn(const std::uint32_t* bits);
+  void update_memory_bytes();
+
+  nlohmann::json describe_parameters() const;
+  std::vector<std::pair<std::string, Tensor*>> inputs() const;
+  void check_state(const StateReader& reader) const;
+  void restore_arrays(const StateReader& reader);
+
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<ParameterStore> parameters_;
+  Random random_;
+  std::unique_ptr<Net> train_;
+  std::unique_ptr<Net> test_;
+  std::unique_ptr<Solver> solver_;
+  std::unique_ptr<Masks> masks_;
+  // Names of the blobs that are filled from outside the net (data, dummies, inputs), by phase.
+  std::vector<std::string> train_inputs_;
+  std::vector<std::string> test_inputs_;
+  bool test_gradients_ = false;
+  int accuracy_index_ = -1;  // among the train net's outputs
+  std::atomic<int> iteration_{0};
+  std::atomic<std::int64_t> memory_bytes_{0};
+};
+
+}  // namespace olmp

@@ -1,0 +1,153 @@
+#include "engine/solver.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "engine/error.h"
+
+namespace olmp {
+namespace {
+
+UpdateRule::Type rule_type(const std::string& name) {
+  static const std::map<std::string, UpdateRule::Type> kTypes = {
+      {"SGD", UpdateRule::Type::kSgd},         {"Nesterov", UpdateRule::Type::kNesterov},
+      {"AdaGrad", UpdateRule::Type::kAdaGrad}, {"RMSProp", UpdateRule::Type::kRmsProp},
+      {"AdaDelta", UpdateRule::Type::kAdaDelta}, {"Adam", UpdateRule::Type::kAdam}};
+  const auto found = kTypes.find(name);
+  if (found == kTypes.end()) throw Error("bad-solver", "unknown solver type '" + name + "'");
+  return found->second;
+}
+
+void validate(const SolverSpec& spec) {
+  if (spec.iter_size < 1) throw Error("bad-solver", "iter_size must be at least 1");
+  if ((spec.type == "AdaGrad" || spec.type == "RMSProp") && spec.momentum != 0) {
+    throw Error("bad-solver", spec.type + " cannot be used with momentum; set momentum to 0");
+  }
+  if (spec.type == "RMSProp" && (spec.rms_decay < 0 || spec.rms_decay >= 1)) {
+    throw Error("bad-solver", "rms_decay must lie between 0 and 1 (1 excluded)");
+  }
+  if (spec.lr_policy == "step" && spec.stepsize <= 0) {
+    throw Error("bad-solver", "lr_policy 'step' needs a positive stepsize");
+  }
+  if (spec.lr_policy == "poly" && spec.max_iter <= 0) {
+    throw Error("bad-solver", "lr_policy 'poly' needs a positive max_iter");
+  }
+  learning_rate(spec, 0);  // refuses an unknown policy
+}
+
+}  // namespace
+
+SolverSpec parse_solver(const nlohmann::json& json) {
+  SolverSpec spec;
+  json.at("type").get_to(spec.type);
+  spec.rule = rule_type(spec.type);
+  json.at("base_lr").get_to(spec.base_lr);
+  json.at("lr_policy").get_to(spec.lr_policy);
+  json.at("gamma").get_to(spec.gamma);
+  json.at("power").get_to(spec.power);
+  json.at("stepsize").get_to(spec.stepsize);
+  json.at("stepvalue").get_to(spec.stepvalue);
+  json.at("max_iter").get_to(spec.max_iter);
+  json.at("momentum").get_to(spec.momentum);
+  json.at("momentum2").get_to(spec.momentum2);
+  json.at("rms_decay").get_to(spec.rms_decay);
+  json.at("delta").get_to(spec.delta);
+  json.at("weight_decay").get_to(spec.weight_decay);
+  spec.l1 = json.at("regularization_type") == "L1";
+  json.at("clip_gradients").get_to(spec.clip_gradients);
+  json.at("iter_size").get_to(spec.iter_size);
+  validate(spec);
+  return spec;
+}
+
+// In float, as Caffe's Dtype, so that a rate is the same number.
+float learning_rate(const SolverSpec& spec, int iteration) {
+  const auto iter = static_cast<float>(iteration);
+  if (spec.lr_policy == "fixed") return spec.base_lr;
+  if (spec.lr_policy == "step") {
+    return spec.base_lr * std::pow(spec.gamma, static_cast<float>(iteration / spec.stepsize));
+  }
+  if (spec.lr_policy == "exp") return spec.base_lr * std::pow(spec.gamma, iter);
+  if (spec.lr_policy == "inv") return spec.base_lr * std::pow(1.0f + spec.gamma * iter, -spec.power);
+  if (spec.lr_policy == "multistep") {
+    const auto passed = std::count_if(spec.stepvalue.begin(), spec.stepvalue.end(),
+                                      [iteration](int step) { return iteration >= step; });
+    return spec.base_lr * std::pow(spec.gamma, static_cast<float>(passed));
+  }
+  if (spec.lr_policy == "poly") {
+    return spec.base_lr * std::pow(1.0f - iter / static_cast<float>(spec.max_iter), spec.power);
+  }
+  if (spec.lr_policy == "sigmoid") {
+    return spec.base_lr * (1.0f / (1.0f + std::exp(-spec.gamma * (iter - static_cast<float>(spec.stepsize)))));
+  }
+  throw Error("bad-solver", "unknown lr_policy '" + spec.lr_policy + "'");
+}
+
+void settle_gradient(Backend& backend, Parameter& parameter) {
+  if (!parameter.diff_cleared) return;
+  backend.fill(parameter.tensor.diff, 0, parameter.tensor.count());
+  parameter.diff_cleared = false;
+}
+
+Solver::Solver(SolverSpec spec, Backend& backend, const ParameterStore& parameters)
+    : spec_(std::move(spec)), backend_(backend), parameters_(parameters) {
+  const bool two = spec_.rule == UpdateRule::Type::kAdaDelta || spec_.rule == UpdateRule::Type::kAdam;
+  history_.resize(two ? 2 : 1);
+  for (auto& part : history_) {
+    for (const auto& parameter : parameters_.all()) {
+      part.push_back(backend_.allocate(parameter->tensor.count(), "solver history of " + parameter->tensor.name));
+    }
+  }
+}
+
+void Solver::clear_gradients() {
+  for (const auto& parameter : parameters_.all()) parameter->diff_cleared = true;
+}
+
+// SGDSolver::ClipGradients: by the norm of all accumulated gradients together, before normalisation.
+float Solver::clipping_factor() const {
+  if (spec_.clip_gradients < 0) return 1;
+  double sum = 0;
+  for (const auto& parameter : parameters_.all()) {
+    if (parameter->lr_mult != 0) sum += backend_.sum_of_squares(parameter->tensor.diff, parameter->tensor.count());
+  }
+  const auto norm = static_cast<float>(std::sqrt(sum));
+  return norm > spec_.clip_gradients ? spec_.clip_gradients / norm : 1;
+}
+
+float Solver::update(int iteration) {
+  for (const auto& parameter : parameters_.all()) settle_gradient(backend_, *parameter);
+  const float rate = learning_rate(spec_, iteration);
+  UpdateRule rule;
+  rule.type = spec_.rule;
+  rule.momentum = spec_.momentum;
+  rule.momentum2 = spec_.momentum2;
+  rule.rms_decay = spec_.rms_decay;
+  rule.delta = spec_.delta;
+  rule.l1 = spec_.l1;
+  rule.diff_scale = clipping_factor() / static_cast<float>(spec_.iter_size);
+  rule.iteration = iteration;
+  const auto& parameters = parameters_.all();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& parameter = *parameters[i];
+    if (parameter.lr_mult == 0) continue;
+    rule.rate = rate * parameter.lr_mult;
+    rule.decay = spec_.weight_decay * parameter.decay_mult;
+    backend_.update(rule, parameter.tensor.data, parameter.tensor.diff, history(i, 0), history(i, 1),
+                    parameter.tensor.count());
+  }
+  return rate;
+}
+
+float* Solver::history(std::size_t parameter, int part) const {
+  return part < history_parts() ? history_[static_cast<std::size_t>(part)][parameter].get() : nullptr;
+}
+
+std::int64_t Solver::memory_bytes() const {
+  std::int64_t floats = 0;
+  for (const auto& parameter : parameters_.all()) floats += parameter->tensor.count();
+  return floats * history_parts() * static_cast<std::int64_t>(sizeof(float));
+}
+
+}  // namespace olmp
