@@ -140,7 +140,8 @@ export interface Session {
 
   // --- running
   /** `iterations` times: mask anew the layers whose bit is set in remask[i] (bit l = prunable layer l) with the current
-   *  rates, then forward, backward, update on the next batch. */
+   *  rates, then forward, backward, update on the next batch. Nets of more than 32 prunable layers have
+   *  W = ceil(prunable layers / 32) words per iteration: layer l is bit l % 32 of remask[i * W + floor(l / 32)]. */
   train(iterations: number, remask?: Uint32Array): Promise<TrainResult>
   /** Mean of each test output over `iterations` batches; the cursor continues where the last test ended, as in Caffe. */
   test(iterations: number): Promise<Float64Array>
@@ -170,7 +171,8 @@ export interface Session {
   keptCounts(): Promise<KeptCounts[]>
   /** Fitness material for a population: candidate p has rates[p * L ... p * L + L). Each is applied to the masks, and the
    *  train net runs forward on the batch already loaded. 'independent': every candidate starts from the present masks,
-   *  which are restored at the end. 'sequential': one after another on the live masks, which stay as the last leaves them. */
+   *  which are restored at the end. 'sequential': one after another on the live masks, which stay as the last leaves them.
+   *  A rate that is NaN leaves the layer's masks as they are. */
   evaluateRates(rates: Float64Array, mode: 'independent' | 'sequential'): Promise<RateEvaluations>
 
   // --- state

@@ -30,14 +30,18 @@ export class Mt19937 {
 
   static restore(state: RandomState): Mt19937 {
     const generator = new Mt19937([0])
-    generator.key.set(state.key)
-    generator.position = state.position
-    generator.spareNormal = state.spareNormal
+    generator.setState(state)
     return generator
   }
 
   state(): RandomState {
     return { key: Array.from(this.key), position: this.position, spareNormal: this.spareNormal }
+  }
+
+  setState(state: RandomState): void {
+    this.key.set(state.key)
+    this.position = state.position
+    this.spareNormal = state.spareNormal
   }
 
   /** 32 random bits. */

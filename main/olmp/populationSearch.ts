@@ -1,7 +1,7 @@
 // What the two variants of NCS share: a population of Gaussian searches with their fitness, step sizes, success counts
 // and the best point seen, ask and tell, the 1/5 success rule, and a state that goes to a checkpoint and back.
 
-import { Mt19937, type RandomState } from './mt19937'
+import type { Mt19937, RandomState } from './mt19937'
 
 export interface SearchOptions {
   /** The parents' start points, one row each; their number is the population size. */
@@ -45,7 +45,7 @@ export const LAMBDA_DEVIATION = 0.1
 
 export abstract class PopulationSearch {
   protected readonly options: SearchOptions
-  protected random: Mt19937
+  protected readonly random: Mt19937
   protected parents: number[][]
   protected fitness: number[]
   protected sigma: number[][]
@@ -78,10 +78,6 @@ export abstract class PopulationSearch {
 
   get generation(): number {
     return this.generations
-  }
-
-  get randomState(): RandomState {
-    return this.random.state()
   }
 
   /** One offspring per parent, x' = x + sigma N(0, I), brought into the bounds. */
@@ -125,7 +121,7 @@ export abstract class PopulationSearch {
     }
   }
 
-  /** Continues the search that gave `state`; the generator continues as well. */
+  /** Continues the search that gave `state`; the generator given to the constructor is set to the state's. */
   restore(state: SearchState): void {
     this.parents = state.parents.map((row) => [...row])
     this.fitness = [...state.fitness]
@@ -134,7 +130,7 @@ export abstract class PopulationSearch {
     this.generations = state.generation
     this.evaluations = state.evaluations
     this.leader = { x: [...state.best.x], fitness: state.best.fitness }
-    this.random = Mt19937.restore(state.random)
+    this.random.setState(state.random)
   }
 
   protected abstract intoBounds(x: number): number

@@ -1,0 +1,208 @@
+// A session in a few lines: real masks with hysteresis over small weight vectors, training that moves the weights by a
+// generator of its own, accuracies that fall with what is pruned. Deterministic; its state saves and loads by file name.
+
+import type {
+  KeptCounts,
+  LayerMoments,
+  RateEvaluations,
+  Session,
+  TrainResult,
+} from '../../../main/engine/binding'
+import { Mt19937, type RandomState } from '../../../main/olmp/mt19937'
+import type { LoopNet } from '../../../main/olmp/compress'
+
+interface FakeState {
+  weights: number[][]
+  masks: number[][]
+  rates: number[]
+  iteration: number
+  random: RandomState
+}
+
+export interface FakeCall {
+  name: string
+  layers?: number[]
+  iterations?: number
+  mode?: string
+  rates?: number[]
+}
+
+export const FAKE_WEIGHTS = 40
+
+export function fakeNet(layers = ['conv1', 'ip1', 'ip2']): LoopNet {
+  return {
+    prunable: layers.map((name) => ({
+      name,
+      type: name.startsWith('conv') ? 'Convolution' : 'InnerProduct',
+    })),
+    trainOutputs: [
+      { name: 'accuracy', lossWeight: 0 },
+      { name: 'loss', lossWeight: 1 },
+    ],
+    testOutputs: [
+      { name: 'accuracy', lossWeight: 0 },
+      { name: 'loss', lossWeight: 1 },
+    ],
+    trainAccuracy: 0,
+    testAccuracy: 0,
+    testLoss: 1,
+    testIterations: 10,
+    testImages: 1000,
+  }
+}
+
+export class FakeSession implements Session {
+  readonly parameters = []
+  readonly prunableLayers: string[]
+  readonly trainOutputs = ['accuracy', 'loss']
+  readonly testOutputs = ['accuracy', 'loss']
+  readonly memoryBytes = 0
+  iteration = 0
+  calls: FakeCall[] = []
+  /** Called before every training step; for stops and divergence. */
+  onTrainStep: (iteration: number) => 'go' | 'cancel' | 'diverge' = () => 'go'
+  /** Accuracy a fraction of kept parameters still has. */
+  accuracyAt = (kept: number): number => (kept > 0.3 ? 1 : 0.5)
+  private weights: number[][]
+  private masks: number[][]
+  private rates: number[] = []
+  private readonly random = new Mt19937([5])
+
+  constructor(
+    net: LoopNet,
+    private readonly saved: Map<string, string> = new Map(),
+  ) {
+    this.prunableLayers = net.prunable.map((layer) => layer.name)
+    const initial = new Mt19937([3])
+    this.weights = this.prunableLayers.map(() => Array.from({ length: FAKE_WEIGHTS }, () => initial.randn()))
+    this.masks = this.weights.map((row) => row.map(() => 1))
+  }
+
+  async train(iterations: number, remask = new Uint32Array(iterations)): Promise<TrainResult> {
+    this.calls.push({ name: 'train', iterations, layers: [...remask] })
+    const rows: number[] = []
+    for (let i = 0; i < iterations; i++) {
+      const what = this.onTrainStep(this.iteration)
+      if (what !== 'go') {
+        const stop = what === 'cancel' ? 'cancelled' : 'nonFiniteLoss'
+        return { completed: i, stop, rows: Float64Array.from(rows) }
+      }
+      this.weights.forEach((_, l) => {
+        if (remask[i] & (1 << l)) this.applyMask(l, this.rates[l])
+      })
+      this.weights = this.weights.map((row) => row.map((w) => w + 0.02 * this.random.randn()))
+      this.iteration += 1
+      rows.push(this.accuracyAt(this.keptShare()), 1 / this.iteration, 1 / this.iteration, 0.01)
+    }
+    return { completed: iterations, stop: 'done', rows: Float64Array.from(rows) }
+  }
+
+  async test(iterations: number): Promise<Float64Array> {
+    this.calls.push({ name: 'test', iterations })
+    return Float64Array.of(this.accuracyAt(this.keptShare()), 0.25)
+  }
+
+  async forwardTrainBatch(): Promise<Float64Array> {
+    this.calls.push({ name: 'forwardTrainBatch' })
+    this.random.randn()
+    return Float64Array.of(this.accuracyAt(this.keptShare()), 0.5, 0.5)
+  }
+
+  async remask(layers: number[]): Promise<void> {
+    this.calls.push({ name: 'remask', layers })
+    layers.forEach((l) => this.applyMask(l, this.rates[l]))
+  }
+
+  async evaluateRates(rates: Float64Array, mode: 'independent' | 'sequential'): Promise<RateEvaluations> {
+    this.calls.push({ name: 'evaluateRates', mode, rates: [...rates] })
+    const layers = this.prunableLayers.length
+    const kept: number[] = []
+    const before = this.masks.map((row) => [...row])
+    for (let p = 0; p < rates.length / layers; p++) {
+      if (mode === 'independent') this.masks = before.map((row) => [...row])
+      for (let l = 0; l < layers; l++) this.applyMask(l, rates[p * layers + l])
+      kept.push(this.keptShare() * layers * FAKE_WEIGHTS)
+    }
+    if (mode === 'independent') this.masks = before
+    const accuracy = kept.map((count) => this.accuracyAt(count / layers / FAKE_WEIGHTS))
+    return {
+      accuracy: Float64Array.from(accuracy),
+      loss: new Float64Array(kept.length),
+      kept: Float64Array.from(kept),
+    }
+  }
+
+  async keptCounts(): Promise<KeptCounts[]> {
+    return this.masks.map((row) => ({
+      weights: row.length - 4,
+      biases: 4,
+      keptWeights: row.slice(4).reduce((a, b) => a + b, 0),
+      keptBiases: row.slice(0, 4).reduce((a, b) => a + b, 0),
+    }))
+  }
+
+  async setRates(rates: Float64Array): Promise<void> {
+    this.rates = [...rates]
+  }
+
+  async saveState(file: string): Promise<void> {
+    const { weights, masks, rates, iteration } = this
+    const state: FakeState = { weights, masks, rates, iteration, random: this.random.state() }
+    this.saved.set(file, JSON.stringify(state))
+  }
+
+  async loadState(file: string): Promise<void> {
+    const state: FakeState = JSON.parse(this.saved.get(file) ?? 'null')
+    this.weights = state.weights
+    this.masks = state.masks
+    this.rates = state.rates
+    this.iteration = state.iteration
+    this.random.setState(state.random)
+  }
+
+  /** Weights and masks, to compare sessions by. */
+  content(): { weights: number[][]; masks: number[][] } {
+    return { weights: this.weights, masks: this.masks }
+  }
+
+  cancel(): void {
+    this.calls.push({ name: 'cancel' })
+  }
+  async rewind(): Promise<void> {
+    this.calls.push({ name: 'rewind' })
+  }
+  async close(): Promise<void> {}
+
+  async computeMoments(): Promise<LayerMoments[]> {
+    return this.weights.map(() => ({ mu: 0.8, sigma: 0.6, nonzero: FAKE_WEIGHTS }))
+  }
+  setMoments = unused
+  setIteration = unused
+  fillParameters = unused
+  loadParameters = unused
+  getParameter = unused
+  setParameter = unused
+  forwardTest = unused
+  setBlob = unused
+  getBlob = unused
+  forward = unused
+  backward = unused
+
+  private keptShare(): number {
+    return this.masks.flat().reduce((a, b) => a + b, 0) / (this.masks.length * FAKE_WEIGHTS)
+  }
+
+  /** mu 0.8, sigma 0.6: those of |N(0, 1)|. */
+  private applyMask(layer: number, rate: number): void {
+    const t = Math.max(0.8 + rate * 0.6, 0)
+    this.masks[layer] = this.masks[layer].map((kept, i) => {
+      const size = Math.abs(this.weights[layer][i])
+      if (kept === 1) return size <= 0.9 * t ? 0 : 1
+      return size > 1.1 * t ? 1 : 0
+    })
+  }
+}
+
+async function unused(): Promise<never> {
+  throw new Error('the loop has no business calling this')
+}
