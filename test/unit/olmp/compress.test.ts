@@ -149,7 +149,7 @@ describe('Compressor, corrected', () => {
     expect(first.length).toBe(10)
     expect(first.at(-1)?.bestKept).toBeLessThan(first[0].bestKept)
     expect(first.at(-1)?.bestKept).toBeGreaterThan(0.3)
-    for (const record of searches(run)) {
+    for (const record of first) {
       expect(record.feasible).toEqual(record.accuracy.map((value) => value >= 0.95))
     }
   })
