@@ -4,6 +4,11 @@
 
 namespace olmp {
 
+bool refuse_image(const char* what, ImageFault& fault) {
+  fault = {true, what};
+  return false;
+}
+
 bool prepare_image(std::uint64_t channels, std::uint64_t height, std::uint64_t width, Image& image, ImageFault& fault) {
   if (width == 0 || height == 0 || width > kMaxImagePixels / height) {
     fault = {true, "the image is " + std::to_string(width) + " x " + std::to_string(height) + " pixels, at most " +

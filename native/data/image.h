@@ -35,6 +35,10 @@ bool decode_image(std::string_view file, ImageColor color, Image& image, ImageFa
 bool decode_jpeg(std::string_view file, ImageColor color, Image& image, ImageFault& fault);
 bool decode_png(std::string_view file, ImageColor color, Image& image, ImageFault& fault);
 
+// Sets `fault` to something sound that is not read here; gives false. Not inline, as prepare_image: the decoders may not
+// have strings in the frame of their setjmp.
+bool refuse_image(const char* what, ImageFault& fault);
+
 // Checks dimensions and sizes `image` for them.
 bool prepare_image(std::uint64_t channels, std::uint64_t height, std::uint64_t width, Image& image, ImageFault& fault);
 

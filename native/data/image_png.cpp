@@ -49,8 +49,7 @@ bool prepare(Decoder& decoder) {
   png_get_IHDR(decoder.png, decoder.info, &width, &height, &depth, &type, nullptr, nullptr, nullptr);
   if (depth == 16) {
     if (decoder.color == ImageColor::kUnchanged) {
-      *decoder.fault = {true, "the PNG has 16 bits per channel, 8 are read"};
-      return false;
+      return refuse_image("the PNG has 16 bits per channel, 8 are read", *decoder.fault);
     }
     png_set_strip_16(decoder.png);
   }
@@ -77,8 +76,7 @@ bool prepare(Decoder& decoder) {
   const std::size_t stride = channels * width;
   if (!prepare_image(channels, height, width, *decoder.image, *decoder.fault)) return false;
   if (png_get_rowbytes(decoder.png, decoder.info) != stride) {
-    *decoder.fault = {true, "the PNG has a colour type that is not read"};
-    return false;
+    return refuse_image("the PNG has a colour type that is not read", *decoder.fault);
   }
   decoder.rows.resize(stride * height);
   decoder.row_starts.resize(height);

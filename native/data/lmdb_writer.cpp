@@ -2,6 +2,7 @@
 
 #include <lmdb.h>
 
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -59,7 +60,10 @@ class LmdbWriter::Database {
     if (fs::exists(folder_, error) && !fs::is_empty(folder_, error)) {
       throw Error("not-empty", "the folder for the new database is not empty", folder);
     }
-    partial_ += ".partial-" + std::to_string(process_id());
+    // Two writers of one name may be at work, in one process or two: the first to finish gets it.
+    char unique[48];
+    std::snprintf(unique, sizeof unique, ".partial-%d-%p", process_id(), static_cast<void*>(this));
+    partial_ += unique;
     fs::remove_all(partial_, error);
     if (!fs::create_directory(partial_, error)) fail("the folder cannot be made", error.message(), partial_.u8string());
     try {
