@@ -28,6 +28,8 @@ struct Parameter {
   // Layers read weights through `effective`: W * mask where a mask is set, else W itself. Kept up to date by the owner.
   FloatBuffer masked_buffer{nullptr, [](float*) {}};
   FloatBuffer mask_buffer{nullptr, [](float*) {}};
+  // Set by who would clear diff: what is in it counts as zero, and the next gradient overwrites it (and unsets this).
+  bool diff_cleared = false;
   float* mask = nullptr;     // 0/1 floats, or null: not masked
   const float* effective = nullptr;
 };

@@ -1,6 +1,7 @@
 // One phase of a net, built from the description that main/net makes (NetGraph as JSON).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,6 +20,9 @@ class Net {
   // `gradients`: allocate diffs and build the backward pass.
   Net(const nlohmann::json& graph, Backend& backend, ParameterStore& parameters, Random& random, std::uint64_t data_seed,
       int threads, bool gradients);
+  ~Net();
+  Net(const Net&) = delete;
+  Net& operator=(const Net&) = delete;
 
   Phase phase() const { return phase_; }
   // Forward. `advance`: let the data layers load their next batch first. Returns the weighted total loss.
@@ -34,8 +38,6 @@ class Net {
   // Data sources by data layer, in net order.
   const std::vector<std::unique_ptr<DataSource>>& sources() const { return sources_; }
   bool batch_loaded() const { return batch_loaded_; }
-  // For a restored session, which puts the saved batch into the data layers' blobs itself.
-  void set_batch_loaded(bool loaded) { batch_loaded_ = loaded; }
   // For a caller that has put a batch into the data layers' tops itself (a restored state).
   void set_batch_loaded(bool loaded) { batch_loaded_ = loaded; }
   std::int64_t memory_bytes() const;
@@ -61,12 +63,18 @@ class Net {
     Tensor* data = nullptr;
     Tensor* labels = nullptr;  // null where the layer has one top
   };
+  struct DummyTop {  // a DummyData blob that is filled anew for every batch
+    Tensor* top = nullptr;
+    Filler filler;
+  };
   class Builder;  // net_builder.cpp
 
   void load_batches();
+  double sum(const Tensor& tensor) const;
 
   nlohmann::json graph_;  // layers keep references to their parameters in it
   Backend* backend_ = nullptr;
+  Random* random_ = nullptr;
   Phase phase_ = Phase::kTrain;
   std::vector<std::unique_ptr<Tensor>> tensors_;
   std::vector<std::unique_ptr<Layer>> layers_;
@@ -76,7 +84,8 @@ class Net {
   std::map<std::string, Tensor*> blobs_;
   std::vector<Step> steps_;
   std::vector<DataLayer> data_layers_;
-  mutable std::vector<float> scratch_;  // host copy of an output, sized for the largest
+  std::vector<DummyTop> dummy_tops_;
+  mutable std::vector<float> scratch_;  // host copy of an output or a loss, sized for the largest
   bool batch_loaded_ = false;
 };
 

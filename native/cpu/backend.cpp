@@ -1,0 +1,138 @@
+#include <omp.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "cpu/isa.h"
+#include "cpu/kernels/kernels.h"
+#include "cpu/parallel.h"
+#include "cpu/register.h"
+#include "engine/error.h"
+
+namespace olmp {
+
+const Kernels& cpu_kernels() {
+  static const Kernels& table = cpu_isa() == CpuIsa::kAvx512 ? avx512::kernels() : avx2::kernels();
+  return table;
+}
+
+namespace {
+
+// Elements below which a second thread costs more than it brings.
+constexpr std::int64_t kGrain = 32768;
+// Sums are taken over blocks of this size and added in order: the same result at every thread count.
+constexpr std::int64_t kSumBlock = 65536;
+
+// The largest float that is not above `value`: |w| <= value compares alike in float and in double.
+float round_down(double value) {
+  const auto rounded = static_cast<float>(value);
+  return static_cast<double>(rounded) > value ? std::nextafter(rounded, -INFINITY) : rounded;
+}
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(int threads) : threads_(threads), kernels_(cpu_kernels()), layers_(make_cpu_layer_registry()) {
+    omp_set_num_threads(threads);
+  }
+
+  FloatBuffer allocate(std::int64_t floats, const std::string& what) override { return allocate_host(floats, what); }
+
+  void copy_in(float* to, const float* host, std::int64_t floats) override { copy(to, host, floats); }
+  void copy_out(float* host, const float* from, std::int64_t floats) override { copy(host, from, floats); }
+
+  std::unique_ptr<Layer> make_layer(LayerContext context) override {
+    const auto factory = layers_.find(context.type);
+    if (factory == layers_.end()) {
+      throw Error("unknown-layer", "Layer '" + context.name + "' has the type '" + context.type +
+                                       "', which the engine does not know.");
+    }
+    return factory->second(std::move(context));
+  }
+
+  void update(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
+              std::int64_t n) override {
+    parallel_for(threads_, n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.update(rule, value + begin, diff + begin, history + begin,
+                      history2 == nullptr ? nullptr : history2 + begin, end - begin);
+    });
+  }
+
+  double sum_of_squares(const float* values, std::int64_t n) override {
+    std::vector<double> parts(blocks(n));
+    for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
+      parts[block] = kernels_.sum_of_squares(values + begin, size);
+    });
+    double sum = 0;
+    for (const double part : parts) sum += part;
+    return sum;
+  }
+
+  AbsMoments abs_moments(const float* values, std::int64_t n) override {
+    std::vector<AbsMoments> parts(blocks(n));
+    for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
+      kernels_.abs_moments(values + begin, size, &parts[block]);
+    });
+    AbsMoments total;
+    for (const AbsMoments& part : parts) {
+      total.sum += part.sum;
+      total.sum_of_squares += part.sum_of_squares;
+      total.nonzero += part.nonzero;
+    }
+    return total;
+  }
+
+  std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) override {
+    // The authors' code compares in double: 0.9 and 1.1 are double constants there.
+    const float prune_at = round_down(0.9 * static_cast<double>(threshold));
+    const float keep_above = round_down(1.1 * static_cast<double>(threshold));
+    std::vector<std::int64_t> kept(blocks(n));
+    for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
+      kept[block] = kernels_.update_mask(mask + begin, values + begin, prune_at, keep_above, size);
+    });
+    std::int64_t total = 0;
+    for (const std::int64_t part : kept) total += part;
+    return total;
+  }
+
+  void multiply(float* out, const float* a, const float* b, std::int64_t n) override {
+    parallel_for(threads_, n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.multiply(out + begin, a + begin, b + begin, end - begin);
+    });
+  }
+
+  void fill(float* values, float value, std::int64_t n) override { kernels_.fill(values, value, n); }
+
+  void add(float* to, const float* from, std::int64_t n) override {
+    parallel_for(threads_, n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      kernels_.add(to + begin, from + begin, end - begin);
+    });
+  }
+
+ private:
+  static void copy(float* to, const float* from, std::int64_t floats) {
+    if (floats > 0) std::memcpy(to, from, static_cast<std::size_t>(floats) * sizeof(float));
+  }
+
+  static std::size_t blocks(std::int64_t n) { return static_cast<std::size_t>((n + kSumBlock - 1) / kSumBlock); }
+
+  template <typename Body>
+  void for_blocks(std::int64_t n, const Body& body) {
+    parallel_for(threads_, static_cast<std::int64_t>(blocks(n)), 1, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t block = first; block < last; ++block) {
+        const std::int64_t begin = block * kSumBlock;
+        body(static_cast<std::size_t>(block), begin, std::min(kSumBlock, n - begin));
+      }
+    });
+  }
+
+  int threads_;
+  const Kernels& kernels_;
+  LayerRegistry layers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<CpuBackend>(threads); }
+
+}  // namespace olmp

@@ -1,0 +1,75 @@
+// Caffe's Convolution (and the OLMP fork's CConvolution where a mask is set): any number of spatial axes and of bottoms,
+// which share the weights.
+#include "cpu/channel_bias.h"
+#include "cpu/checks.h"
+#include "cpu/convolution_algorithm.h"
+#include "cpu/parameter_gradient.h"
+#include "cpu/register.h"
+
+namespace olmp {
+namespace {
+
+class Convolution final : public Layer {
+ public:
+  explicit Convolution(LayerContext context)
+      : Layer(std::move(context)),
+        bias_(ctx.params.at("bias_term").get<bool>()),
+        geometry_(convolution_geometry(ctx, bottom().shape)) {
+    const ConvolutionGeometry& g = geometry_;
+    require_not_in_place(ctx);
+    require(g.outputs > 0 && g.group > 0 && g.channels % g.group == 0 && g.outputs % g.group == 0, ctx,
+            "its channels and its outputs must be divisible by its group.");
+    Shape weights{g.outputs, g.channels / g.group};
+    for (const int size : ctx.params.at("kernel_size")) weights.push_back(size);
+    std::vector<Shape> shapes{weights};
+    if (bias_) shapes.push_back({g.outputs});
+    require_parameters(ctx, shapes);
+    require(!ctx.bottoms.empty() && ctx.bottoms.size() == ctx.tops.size(), ctx, "it needs as many tops as bottoms.");
+    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
+      require_shape(ctx, bottom(i).shape, bottom().shape, "blob '" + bottom(i).name + "'");
+      require(top(i).count() == g.images * g.output_count(), ctx,
+              "blob '" + top(i).name + "' has the shape " + shape_text(top(i).shape) + ", which its kernel does not make.");
+    }
+    algorithm_ = make_convolution(geometry_, ctx.threads, ctx.name);
+  }
+
+  void forward() override {
+    const float* bias = bias_ ? ctx.parameters[1]->effective : nullptr;
+    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
+      algorithm_->forward(bottom(i).data, ctx.parameters[0]->effective, bias, top(i).data);
+    }
+  }
+
+  void backward() override {
+    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
+      if (ctx.parameter_gradients) {
+        // Caffe accumulates over the bottoms; only the first meets what was there before.
+        const float beta = i == 0 ? begin_gradient(*ctx.parameters[0]) : 1.0F;
+        algorithm_->backward_weights(bottom(i).data, top(i).diff, beta, ctx.parameters[0]->tensor.diff);
+        if (bias_) {
+          float* diff = i == 0 ? begin_addition(*ctx.parameters[1]) : ctx.parameters[1]->tensor.diff;
+          add_channel_sums(diff, top(i).diff, geometry_.images, geometry_.outputs, geometry_.output_points(),
+                           ctx.threads);
+        }
+      }
+      if (wants_gradient(ctx, i)) {
+        algorithm_->backward_data(top(i).diff, ctx.parameters[0]->effective, bottom(i).diff);
+      }
+    }
+  }
+
+  std::int64_t workspace_bytes() const override { return algorithm_->workspace_bytes(); }
+
+ private:
+  bool bias_;
+  ConvolutionGeometry geometry_;
+  std::unique_ptr<ConvolutionAlgorithm> algorithm_;
+};
+
+}  // namespace
+
+void register_convolution(LayerRegistry& registry) {
+  registry["Convolution"] = [](LayerContext context) { return std::make_unique<Convolution>(std::move(context)); };
+}
+
+}  // namespace olmp

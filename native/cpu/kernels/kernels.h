@@ -1,0 +1,35 @@
+// Kernels built once per instruction set, each set into a namespace of its own; the backend picks a table at run time.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/backend.h"
+
+namespace olmp {
+
+struct Kernels {
+  // value -= step(rule, diff, history, history2), Caffe's formulas (sgd_solver.cpp and its siblings).
+  void (*update)(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
+                 std::int64_t n);
+  void (*abs_moments)(const float* values, std::int64_t n, Backend::AbsMoments* moments);
+  double (*sum)(const float* values, std::int64_t n);
+  double (*sum_of_squares)(const float* values, std::int64_t n);
+  // prune_at and keep_above are the largest floats not above 0.9 t and 1.1 t. Returns the number kept.
+  std::int64_t (*update_mask)(float* mask, const float* values, float prune_at, float keep_above, std::int64_t n);
+  void (*multiply)(float* out, const float* a, const float* b, std::int64_t n);
+  void (*fill)(float* values, float value, std::int64_t n);
+  void (*negative_power)(float* out, const float* base, float power, std::int64_t n);  // base ^ -power, base > 0
+  void (*add)(float* to, const float* from, std::int64_t n);
+};
+
+namespace avx2 {
+const Kernels& kernels();
+}
+namespace avx512 {
+const Kernels& kernels();
+}
+
+// The table of cpu_isa().
+const Kernels& cpu_kernels();
+
+}  // namespace olmp

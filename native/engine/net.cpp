@@ -1,0 +1,101 @@
+#include "engine/net.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "engine/denormals.h"
+#include "engine/error.h"
+#include "engine/net_builder.h"
+
+namespace olmp {
+namespace {
+
+// The helper threads of the calling thread keep the setting for good: they belong to this session alone.
+void flush_denormals_on_helpers() {
+#if defined(_OPENMP) && defined(OLMP_HAS_MXCSR)
+#pragma omp parallel
+  if (omp_get_thread_num() != 0) _mm_setcsr(_mm_getcsr() | 0x8040U);
+#endif
+}
+
+}  // namespace
+
+Net::Net(const nlohmann::json& graph, Backend& backend, ParameterStore& parameters, Random& random,
+         std::uint64_t data_seed, int threads, bool gradients)
+    : graph_(graph), backend_(&backend), random_(&random) {
+  flush_denormals_on_helpers();
+  try {
+    phase_ = graph_.at("phase").get<std::string>() == "TRAIN" ? Phase::kTrain : Phase::kTest;
+    Builder(*this, parameters, random, data_seed, threads, gradients).build();
+  } catch (const nlohmann::json::exception& error) {
+    throw Error("invalid-net", std::string("The description of the net is incomplete: ") + error.what());
+  }
+}
+
+Net::~Net() = default;
+
+void Net::load_batches() {
+  for (const DataLayer& layer : data_layers_) {
+    layer.source->next(layer.data->data, layer.labels == nullptr ? nullptr : layer.labels->data);
+  }
+  for (const DummyTop& dummy : dummy_tops_) {
+    olmp::fill(dummy.filler, dummy.top->shape, *random_, scratch_.data());
+    backend_->copy_in(dummy.top->data, scratch_.data(), dummy.top->count());
+  }
+  batch_loaded_ = true;
+}
+
+double Net::forward(bool advance) {
+  const FlushDenormals guard;
+  if (advance || !batch_loaded_) load_batches();
+  double total = 0;
+  for (const Step& step : steps_) {
+    if (step.layer != nullptr) step.layer->forward();
+    for (const Loss& loss : step.losses) total += loss.weight * sum(*loss.top);
+  }
+  return total;
+}
+
+void Net::backward() {
+  const FlushDenormals guard;
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    if (step->backward) {
+      for (const Loss& loss : step->losses) backend_->fill(loss.top->diff, loss.weight, loss.top->count());
+    }
+    for (const Sum& sum : step->sums) {
+      for (const float* source : sum.sources) backend_->add(sum.to->diff, source, sum.to->count());
+    }
+    if (step->backward && step->layer != nullptr) step->layer->backward();
+  }
+}
+
+Tensor* Net::blob(const std::string& name) const {
+  const auto found = blobs_.find(name);
+  return found == blobs_.end() ? nullptr : found->second;
+}
+
+double Net::sum(const Tensor& tensor) const {
+  backend_->copy_out(scratch_.data(), tensor.data, tensor.count());
+  double total = 0;
+  for (std::int64_t i = 0; i < tensor.count(); ++i) total += scratch_[static_cast<std::size_t>(i)];
+  return total;
+}
+
+double Net::output(std::size_t index) const {
+  const Tensor& tensor = *outputs_.at(index);
+  return sum(tensor) / static_cast<double>(tensor.count());
+}
+
+std::int64_t Net::memory_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& tensor : tensors_) {
+    const std::int64_t size = tensor->count() * static_cast<std::int64_t>(sizeof(float));
+    if (tensor->data_buffer != nullptr) bytes += size;
+    if (tensor->diff_buffer != nullptr) bytes += size;
+  }
+  for (const auto& layer : layers_) bytes += layer->workspace_bytes();
+  return bytes;
+}
+
+}  // namespace olmp
