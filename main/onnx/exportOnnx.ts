@@ -34,7 +34,7 @@ export interface ExportOptions {
 }
 
 /** The model as bytes of an .onnx file. For files use writeOnnx, which holds one tensor at a time. */
-export function exportOnnx(
+export async function exportOnnx(
   graph: NetGraph,
   weights: WeightReader,
   options: ExportOptions = {},

@@ -16,7 +16,7 @@ export interface ExportVerifiedOptions extends ExportOptions {
   deployGraph: NetGraph
   testGraph: NetGraph
   addon: Pick<EngineAddon, 'readDatums' | 'describeDatums'>
-  session: Session
+  session: Pick<Session, 'parameters' | 'getParameter' | 'rewind' | 'forwardTest'>
   /** Default: the session's parameters, masked. */
   weights?: WeightReader
   scoreBlob?: string

@@ -4,11 +4,13 @@ import type { Session } from '../engine/binding'
 import { AppError } from '../net/errors'
 import type { WeightReader } from './LayerContext'
 
+type ParameterAccess = Pick<Session, 'parameters' | 'getParameter'>
+
 /** Masks of the prunable layers by layer and blob index; undefined where a blob has none. */
 export type MaskReader = (layer: string, slot: number) => Promise<Float32Array | undefined>
 
 /** value * mask, with exact zeros where the mask is zero. */
-export function maskedWeights(session: Session): WeightReader {
+export function maskedWeights(session: ParameterAccess): WeightReader {
   const values = rawWeights(session)
   const masks = weightMasks(session)
   return async (layer, slot) => {
@@ -19,18 +21,18 @@ export function maskedWeights(session: Session): WeightReader {
 }
 
 /** Values as trained, pruned ones included. */
-export function rawWeights(session: Session): WeightReader {
+export function rawWeights(session: ParameterAccess): WeightReader {
   return (layer, slot) => session.getParameter(parameterIndex(session, layer, slot), 'value')
 }
 
-export function weightMasks(session: Session): MaskReader {
+export function weightMasks(session: ParameterAccess): MaskReader {
   return async (layer, slot) => {
     const index = parameterIndex(session, layer, slot)
     return session.parameters[index].prunable < 0 ? undefined : session.getParameter(index, 'mask')
   }
 }
 
-function parameterIndex(session: Session, layer: string, slot: number): number {
+function parameterIndex(session: ParameterAccess, layer: string, slot: number): number {
   const index = session.parameters.findIndex(
     (parameter) => parameter.layer === layer && parameter.slot === slot,
   )

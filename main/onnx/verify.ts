@@ -19,7 +19,7 @@ export interface VerifyOptions {
   file: string
   addon: Pick<EngineAddon, 'readDatums' | 'describeDatums'>
   /** A session with a test net; its test data is rewound before and after. */
-  session: Session
+  session: Pick<Session, 'rewind' | 'forwardTest'>
   /** The graph of the session's test net: one Data layer, and the blob of scores. */
   testGraph: NetGraph
   /** The graph that was exported. */
