@@ -1,0 +1,104 @@
+// One phase of an import: its state, its data's shapes, the options its graph is built with.
+
+import { AppError } from '../net/errors'
+import type { Phase } from '../net/graph'
+import type { BuildOptions } from './build/context'
+import { readMean } from './caffemodel'
+import type { NetFile } from './classify'
+import { inferDatumShape, type DatumShape, type ShapeEvidence } from './dataShape'
+import type { NetState } from './filter'
+import { locate, type FolderContents } from './folderScan'
+import { dataLayers } from './locateData'
+import type { NetStateMessage } from './messages'
+import type { ImportedData, Note } from './model'
+
+export function netState(phase: Phase, message: NetStateMessage): NetState {
+  return { phase, level: message.level ?? 0, stages: message.stage ?? [] }
+}
+
+/** A net whose data layers all want a stage cannot run without one: takes the first stage they name. */
+export function withStage(net: NetFile, state: NetState, notes: Note[]): NetState {
+  if (state.stages.length > 0 || !net.hasData || dataLayers(net.net, state).length > 0) return state
+  const stages = (net.net.layer ?? []).flatMap(({ include }) =>
+    (include ?? []).flatMap((rule) => rule.stage ?? []),
+  )
+  for (const stage of stages) {
+    const staged = { ...state, stages: [stage] }
+    if (dataLayers(net.net, staged).length === 0) continue
+    const message = `the ${state.phase} net needs a stage, and no solver names one: '${stage}' is assumed`
+    notes.push({ level: 'warning', message, file: net.file })
+    return staged
+  }
+  return state
+}
+
+export function deployInput(files: NetFile[]): DatumShape | null {
+  for (const { net, isDeploy } of files) {
+    const input = isDeploy ? net.layer?.find(({ type }) => type === 'Input') : undefined
+    const dims = input?.input_param?.shape?.[0]?.dim ?? []
+    if (dims.length === 4) return [dims[1], dims[2], dims[3]]
+  }
+  return null
+}
+
+async function meanShape(file: string): Promise<DatumShape | null> {
+  try {
+    const [c, h, w] = (await readMean(file)).shape
+    return [c, h, w]
+  } catch (error) {
+    if (error instanceof AppError) return null
+    throw error
+  }
+}
+
+/** How the graph of a phase is built from what was found. */
+export function phaseBuildOptions(
+  net: NetFile,
+  state: NetState,
+  data: ImportedData[],
+  contents: FolderContents,
+): BuildOptions {
+  const sources: Record<string, string> = {}
+  const dataShapes: Record<string, DatumShape> = {}
+  for (const { layer, resolved, info } of data) {
+    if (resolved !== null) sources[layer] = resolved
+    if (info === null) continue
+    const transform = dataLayers(net.net, state).find(({ name }) => name === layer)?.transform_param
+    const [channels, height, width] = info.shape
+    // only encoded images can be decoded as another number of channels
+    const forced = transform?.force_color === true ? 3 : transform?.force_gray === true ? 1 : channels
+    dataShapes[layer] = [info.encoded ? forced : channels, height, width]
+  }
+  return {
+    phase: state.phase,
+    level: state.level,
+    stages: state.stages,
+    sources,
+    dataShapes,
+    resolveFile: (stated) => locate(stated, 'file', net.file, contents) ?? '',
+  }
+}
+
+/** Adds to `build` the shapes of datums that no dataset gave, as far as anything tells them. */
+export async function inferShapes(
+  net: NetFile,
+  state: NetState,
+  build: BuildOptions,
+  evidence: Omit<ShapeEvidence, 'mean'>,
+  notes?: Note[],
+): Promise<void> {
+  const shapes = (build.dataShapes ??= {})
+  for (const layer of dataLayers(net.net, state)) {
+    const name = layer.name ?? ''
+    if (shapes[name] !== undefined) continue
+    const stated = layer.transform_param?.mean_file
+    const meanFile = stated === undefined ? '' : (build.resolveFile?.(stated) ?? '')
+    const mean = meanFile === '' ? null : await meanShape(meanFile)
+    const inferred = inferDatumShape(net.net, layer, state.phase, { ...evidence, mean }, build)
+    if (inferred === null) continue
+    shapes[name] = inferred.shape
+    const assumed = `datums of (${inferred.shape.join(', ')}) assumed from ${inferred.reason}`
+    const { file, line } = layer.text?.at ?? {}
+    notes?.push({ level: 'info', message: `data layer '${name}' (${state.phase}): ${assumed}`, file, line })
+  }
+}
