@@ -1,6 +1,6 @@
 // The authors' two nets as graphs (lenet_train_test.prototxt of the OLMP repository).
 
-import type { Filler, Layer, LayerOf, NetGraph, Parameter, Shape } from '../../../main/net/graph'
+import type { Filler, Layer, LayerOf, NetGraph, Parameter, Shape, Transform } from '../../../main/net/graph'
 
 const FILLER: Filler = {
   type: 'xavier',
@@ -11,6 +11,16 @@ const FILLER: Filler = {
   std: 1,
   sparse: -1,
   variance_norm: 'FAN_IN',
+}
+
+export const MNIST_TRANSFORM: Transform = {
+  scale: 0.00390625,
+  mirror: false,
+  crop_size: 0,
+  mean_file: '',
+  mean_value: [],
+  force_color: false,
+  force_gray: false,
 }
 
 function parameters(...shapes: Shape[]): Parameter[] {
@@ -152,15 +162,7 @@ export function testGraph(net: 'lenet5' | 'lenet300100', source: string, n = 100
       source,
       batch_size: n,
       datum_shape: [1, 28, 28],
-      transform: {
-        scale: 0.00390625,
-        mirror: false,
-        crop_size: 0,
-        mean_file: '',
-        mean_value: [],
-        force_color: false,
-        force_gray: false,
-      },
+      transform: MNIST_TRANSFORM,
     },
     bottoms: [],
     tops: ['data', 'label'],
