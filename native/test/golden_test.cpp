@@ -203,7 +203,7 @@ TEST_CASE("layers agree with Caffe") {
     try {
       Case(folder, name, graph).run();
     } catch (const Error& error) {
-      FAIL_CHECK(name, ": ", error.what());
+      FAIL_CHECK(std::string(error.what()));
     }
   }
   MESSAGE(cases, " cases");
