@@ -14,6 +14,7 @@ constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 }  // namespace
 
 bool decode_mask_element(float element, double rate, double& decoded) {
+  if (rate < 0) return false;  // the authors' script skips the layer
   const bool kept = element == 1.0f;
   const auto encoded = static_cast<float>(kept ? 1.0 + rate : -rate);
   if (encoded == 0.0f || encoded == 1.0f) return false;
