@@ -1,8 +1,8 @@
 // Which solver, net, deploy net, solver state and mean image of a folder belong together. Each choice has its reason.
 
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path'
 import { AppError } from '../net/errors'
-import { isPrunable, type NetGraph } from '../net/graph'
+import type { NetGraph } from '../net/graph'
 import { readSolverState, releaseWeights } from './caffemodel'
 import { describeNet, readPrototxt, type ClassifiedFiles, type NetFile } from './classify'
 import { locate, type FolderContents } from './folderScan'
@@ -27,9 +27,17 @@ function ranked<T>(
   }
 }
 
-/** The net file a solver names: there, or of that name in the folder. */
+function letters(path: string): string {
+  return path.toLowerCase().replace(/[^a-z0-9]/g, '')
+}
+
+/** The net file a solver names: there, or of that name in the folder, or of a name that is its path in one piece
+ *  (models_lenet_train_val.prototxt for models/lenet/train_val.prototxt). */
 function namedNet(solver: SolverFile, contents: FolderContents): string | null {
-  return solver.net === null ? null : locate(solver.net, 'file', solver.file, contents)
+  const stated = solver.net
+  if (stated === null) return null
+  const found = locate(stated, 'file', solver.file, contents)
+  return found ?? contents.prototxts.find((file) => letters(basename(file)) === letters(stated)) ?? null
 }
 
 export function chooseSolver(
@@ -46,6 +54,7 @@ export function chooseSolver(
       choice: { chosen: asked, candidates: [{ file: asked, reason: 'asked for' }] },
     }
   }
+  const trainable = files.nets.filter(({ isDeploy }) => !isDeploy).length
   return ranked(
     files.solvers.map((solver) => {
       const net = namedNet(solver, contents)
@@ -58,11 +67,18 @@ export function chooseSolver(
       return {
         value: solver,
         file: solver.file,
-        score: (wanted ? 10 : 0) + (found ? 1 : 0) + length,
+        // files get renamed: a solver of a missing net is taken where there is no choice of nets
+        score: (wanted ? 10 : 0) + (found ? 1 : trainable > 1 ? -1 : 0) + length,
         reason: `${names}${missing}; ${solver.spec.max_iter} iterations`,
       }
     }),
+    -0.5,
   )
+}
+
+function knownFraction(net: NetFile, weightLayers: ReadonlySet<string>): number {
+  const layers = net.net.layer ?? []
+  return layers.filter(({ name }) => weightLayers.has(name ?? '')).length / Math.max(1, layers.length)
 }
 
 function kindText(net: NetFile): string {
@@ -70,12 +86,13 @@ function kindText(net: NetFile): string {
   return `${net.hasData ? 'data layers' : 'no data layers'}, ${net.hasLoss ? 'a loss' : 'no loss'}`
 }
 
-/** The net to train. The solver's word counts most. */
+/** The net to train. The solver's word counts most, then how many of its layers the weights know. */
 export function chooseNet(
   asked: string | undefined,
   files: ClassifiedFiles,
   solver: SolverFile | null,
   contents: FolderContents,
+  weightLayers: ReadonlySet<string>,
 ): Chosen<NetFile> {
   if (asked !== undefined) {
     const read = readPrototxt(asked)
@@ -94,35 +111,49 @@ export function chooseNet(
     files.nets.map((net) => ({
       value: net,
       file: net.file,
-      score: (net.file === named ? 10 : 0) + (net.isDeploy ? 0 : 1) + (net.hasData && net.hasLoss ? 1 : 0),
+      score:
+        (net.file === named ? 10 : 0) +
+        (net.isDeploy ? 0 : 1) +
+        (net.hasData && net.hasLoss ? 1 : 0) +
+        0.9 * knownFraction(net, weightLayers),
       reason:
         net.file === named ? `named by ${basename(solver?.file ?? '')}; ${kindText(net)}` : kindText(net),
     })),
-    0,
+    // a net without data and loss stays below
+    0.95,
   )
 }
 
-/** Layers with parameters that both nets have under one name and type. */
-function sharedLayers(deploy: NetFile, train: NetGraph): { shared: number; total: number } {
-  const own = train.layers.filter(({ parameters }) => parameters.length > 0)
-  const types = new Map(
-    (deploy.net.layer ?? []).map(({ name, type }) => [name, type?.replace(/^C(?=Conv|Inner)/, '')]),
+/** Names and parameter shapes of the layers that have parameters. */
+function parameterLayers(graph: NetGraph): Map<string, string> {
+  return new Map(
+    graph.layers
+      .filter(({ parameters }) => parameters.length > 0)
+      .map(({ name, parameters }) => [name, JSON.stringify(parameters.map(({ shape }) => shape))]),
   )
-  return { shared: own.filter(({ name, type }) => types.get(name) === type).length, total: own.length }
 }
 
-export function chooseDeploy(files: ClassifiedFiles, train: NetGraph | null): Chosen<NetFile> {
+export interface DeployCandidate {
+  net: NetFile
+  /** Null where it cannot be built. */
+  graph: NetGraph | null
+}
+
+/** The deploy net of the trained one: whose every layer with parameters is in it, with the same shapes. Any that can be
+ *  built where there is nothing to train. */
+export function chooseDeploy(deploys: DeployCandidate[], train: NetGraph | null): Chosen<DeployCandidate> {
+  const trained = train === null ? null : parameterLayers(train)
   return ranked(
-    files.nets
-      .filter(({ isDeploy }) => isDeploy)
-      .map((net) => {
-        if (train === null) return { value: net, file: net.file, score: 1, reason: kindText(net) }
-        const { shared, total } = sharedLayers(net, train)
-        const reason = `${shared} of ${total} layers with parameters as in the training net`
-        return { value: net, file: net.file, score: shared === total ? 1 : shared / total, reason }
-      }),
-    // a net that lacks layers of the trained one is another net; a few may be for training only (auxiliary classifiers)
-    0.5,
+    deploys.map((value) => {
+      const { file } = value.net
+      if (value.graph === null) return { value, file, score: -1, reason: 'cannot be built' }
+      if (trained === null) return { value, file, score: 1, reason: kindText(value.net) }
+      const own = [...parameterLayers(value.graph)]
+      const same = own.filter(([name, shapes]) => trained.get(name) === shapes).length
+      const reason = `${same} of its ${own.length} layers with parameters are in the training net`
+      return { value, file, score: own.length > 0 && same === own.length ? same : 0, reason }
+    }),
+    0,
   )
 }
 
@@ -175,11 +206,6 @@ export function chooseMean(contents: FolderContents, graphs: NetGraph[]): FileCh
   ).choice
 }
 
-/** Where every file of the folder could not tell which net it is: the name of the net, else of the folder. */
 export function modelName(net: NetFile | null, graph: NetGraph | null, folder: string): string {
-  return graph?.name || net?.net.name || basename(folder) || dirname(join(folder, '.'))
-}
-
-export function hasPrunableLayers(graph: NetGraph): boolean {
-  return graph.layers.some(isPrunable)
+  return graph?.name || net?.net.name || basename(folder)
 }

@@ -48,7 +48,8 @@ export function iterationOf(file: string): number {
   return match === null ? -1 : Number(match[1])
 }
 
-function assess(weights: WeightFile, graph: NetGraph | null): Candidate {
+async function assess(weights: WeightFile, graphFor: GraphFor): Promise<Candidate> {
+  const graph = await graphFor(weights)
   const parameters = graph === null ? [] : parametersOf([graph])
   const layers = new Map(weights.layers.map((layer) => [layer.name, layer]))
   let matched = 0
@@ -99,6 +100,9 @@ function compare(a: Candidate, b: Candidate): number {
   )
 }
 
+/** The net as these weights would have it (they may tell the shape of the data), or null where it cannot be built. */
+export type GraphFor = (weights: WeightFile) => Promise<NetGraph | null>
+
 export interface WeightChoice {
   weights: WeightFile | null
   choice: FileChoice
@@ -109,7 +113,7 @@ export interface WeightChoice {
  *  with that reason, but never chosen. What was unpacked for the others is removed. */
 export async function chooseWeights(
   files: string[],
-  graph: NetGraph | null,
+  graphFor: GraphFor,
   options: ReadOptions,
 ): Promise<WeightChoice> {
   const candidates: Candidate[] = []
@@ -117,7 +121,7 @@ export async function chooseWeights(
   const notes: Note[] = []
   for (const file of files) {
     try {
-      candidates.push(assess(await readWeights(file, options), graph))
+      candidates.push(await assess(await readWeights(file, options), graphFor))
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       choice.candidates.push({ file, reason: error.message })
@@ -136,6 +140,13 @@ export async function chooseWeights(
   if (best === undefined && candidates.length > 0) {
     const message = `none of the ${candidates.length} weight files fits the net: ${choice.candidates[0].reason}`
     notes.push({ level: 'warning', message, file: choice.candidates[0].file })
+  }
+  if (best !== undefined && isPruned(best)) {
+    notes.push({
+      level: 'info',
+      message: `these weights are pruned already: ${reason(best)}`,
+      file: best.weights.file,
+    })
   }
   return { weights: best?.weights ?? null, choice, notes }
 }

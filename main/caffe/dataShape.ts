@@ -77,7 +77,7 @@ export function inferDatumShape(
   options: Omit<BuildOptions, 'phase'>,
 ): InferredShape | null {
   const stated = statedDatumShape(layer)
-  if (stated !== undefined) return { shape: stated, reason: 'stated by the layer' }
+  if (stated !== undefined) return { shape: stated, reason: 'the layer itself' }
   const { mean, deployInput, weights } = evidence
   if (mean !== null) return { shape: mean, reason: 'the shape of its mean image' }
   const crop = layer.transform_param?.crop_size ?? 0
@@ -86,7 +86,7 @@ export function inferDatumShape(
   if (crop > 0 && means > 1) return { shape: [means, crop, crop], reason: 'its crop size and mean values' }
   if (weights !== null) {
     const shape = searchByWeights(net, layer.name ?? '', weights, { ...options, phase }, crop)
-    if (shape !== null) return { shape, reason: 'the smallest assumption that fits the weights' }
+    if (shape !== null) return { shape, reason: 'the weights, which it fits' }
   }
   if (crop > 0) return { shape: [3, crop, crop], reason: 'its crop size, in colour' }
   return null

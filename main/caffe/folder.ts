@@ -7,7 +7,7 @@ import { deriveDeploy } from '../net/deploy'
 import type { ModelSource } from '../runs/types'
 import { buildGraph } from './build/buildGraph'
 import type { BuildOptions } from './build/context'
-import { releaseWeights } from './caffemodel'
+import { readWeights, releaseWeights } from './caffemodel'
 import {
   chooseDeploy,
   chooseMean,
@@ -22,6 +22,7 @@ import { isIncluded, type NetState } from './filter'
 import { locate, scanFolder, type FolderContents } from './folderScan'
 import { locateData, type DataAccess } from './locateData'
 import type { ImportedData, ImportedModel, Note, WeightFile } from './model'
+import type { DatumShape, ShapeEvidence } from './dataShape'
 import { deployInput, inferShapes, netState, phaseBuildOptions, withStage } from './phases'
 import type { SolverFile } from './solver'
 import { matchWeights, parametersOf } from './weights'
@@ -30,6 +31,15 @@ export interface ImportOptions extends DataAccess {
   /** Where weights that cannot be read in place are unpacked; see releaseWeights(). */
   cacheFolder?: string
   onProgress?: (text: string, fraction: number) => void
+  /** Batch size of the TEST net, from the one stated and the entries of its dataset; absent: as stated. */
+  testBatchSize?: (stated: number, entries: number) => number
+}
+
+interface PhasePlan {
+  net: NetFile
+  state: NetState
+  build: BuildOptions
+  data: ImportedData[]
 }
 
 class Importer {
@@ -67,19 +77,23 @@ class Importer {
     }
   }
 
-  private async weightsFor(net: NetFile | null, state: NetState, build: BuildOptions | null) {
-    let graph: NetGraph | null = null
-    if (net !== null && build !== null) {
-      // shapes of the data do not matter for most parameters: with unknown ones compare what can be compared
-      const trial = { ...build, dataShapes: { ...build.dataShapes } }
-      const evidence = { deployInput: null, weights: null }
-      await inferShapes(net, state, trial, evidence)
-      try {
-        graph = buildGraph(net.net, trial)
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error
-      }
+  /** The net of a phase with its data shaped as far as anything tells, for comparison with weights. */
+  private async trialGraph(
+    phase: PhasePlan | undefined,
+    evidence: Omit<ShapeEvidence, 'mean'>,
+  ): Promise<NetGraph | null> {
+    if (phase === undefined) return null
+    const trial = { ...phase.build, dataShapes: { ...phase.build.dataShapes } }
+    try {
+      await inferShapes(phase.net, phase.state, trial, evidence)
+      return buildGraph(phase.net.net, trial)
+    } catch (error) {
+      if (error instanceof AppError) return null
+      throw error
     }
+  }
+
+  private async weightsFor(phase: PhasePlan | undefined, input: DatumShape | null) {
     const asked = this.source.weights
     const files = asked === undefined ? this.contents.weights : [resolve(asked)]
     const { onProgress } = this.options
@@ -88,7 +102,11 @@ class Importer {
       onProgress:
         onProgress && ((bytes: number, total: number) => onProgress('weights', 0.4 + (0.3 * bytes) / total)),
     }
-    const chosen = await chooseWeights(files, graph, read)
+    const chosen = await chooseWeights(
+      files,
+      (weights) => this.trialGraph(phase, { deployInput: input, weights }),
+      read,
+    )
     if (asked !== undefined && chosen.weights === null) {
       throw new AppError('shape-mismatch', chosen.choice.candidates[0]?.reason ?? 'cannot be read', {
         file: asked,
@@ -111,9 +129,30 @@ class Importer {
     }
   }
 
-  private deployPhase(net: NetFile) {
+  private deployPhase(net: NetFile): PhasePlan {
     const state = netState('TEST', {})
-    return { net, state, build: phaseBuildOptions(net, state, [], this.contents) }
+    return { net, state, build: phaseBuildOptions(net, state, [], this.contents), data: [] }
+  }
+
+  private deployGraph(net: NetFile): NetGraph | null {
+    return this.graph(net, this.deployPhase(net).build, false)
+  }
+
+  /** Names of the layers that the folder's weights have; needed only where there are several nets to choose from. */
+  private async weightLayers(nets: NetFile[]): Promise<Set<string>> {
+    const names = new Set<string>()
+    if (nets.filter(({ isDeploy }) => !isDeploy).length < 2) return names
+    for (const file of this.contents.weights) {
+      try {
+        const weights = await readWeights(file, { cacheFolder: this.options.cacheFolder })
+        releaseWeights(weights)
+        for (const { name, blobs } of weights.layers) if (blobs.length > 0) names.add(name)
+      } catch (error) {
+        // it is told when the weights are chosen
+        if (!(error instanceof AppError)) throw error
+      }
+    }
+    return names
   }
 
   private testNet(net: NetFile, solver: SolverFile | null, nets: NetFile[]): NetFile {
@@ -129,7 +168,8 @@ class Importer {
     const askedNet = source.net === undefined ? undefined : resolve(source.net)
     const askedSolver = source.solver === undefined ? undefined : resolve(source.solver)
     const solver = chooseSolver(askedSolver, files, contents, askedNet)
-    const net = chooseNet(askedNet, files, solver.value, contents)
+    const known = await this.weightLayers(files.nets)
+    const net = chooseNet(askedNet, files, solver.value, contents, known)
     const trainable = net.value !== null && !net.value.isDeploy ? net.value : null
     if (net.value === null && files.nets.length === 0) {
       const broken = files.notes[0]
@@ -144,7 +184,7 @@ class Importer {
     notes.push(...files.notes, ...(solver.value?.notes ?? []))
 
     this.progress('data', 0.2)
-    const phases: { net: NetFile; state: NetState; build: BuildOptions; data: ImportedData[] }[] = []
+    const phases: PhasePlan[] = []
     for (const phase of ['TRAIN', 'TEST'] as const) {
       if (trainable === null) break
       const file = phase === 'TRAIN' ? trainable : this.testNet(trainable, solver.value, files.nets)
@@ -152,21 +192,27 @@ class Importer {
       const state = withStage(file, netState(phase, stated), notes)
       if (!(file.net.layer ?? []).some((layer) => isIncluded(layer, state))) continue
       const data = await locateData(file.net, file.file, state, source, contents, this.options, notes)
-      phases.push({ net: file, state, build: phaseBuildOptions(file, state, data, contents), data })
+      const build = phaseBuildOptions(file, state, data, contents)
+      const { testBatchSize } = this.options
+      const entries = data.find(({ info }) => info !== null)?.info?.entries
+      if (phase === 'TEST' && testBatchSize !== undefined && entries !== undefined) {
+        build.batchSize = (batch) => testBatchSize(batch, entries)
+      }
+      phases.push({ net: file, state, build, data })
     }
 
     this.progress('weights', 0.4)
+    const deployNets = files.nets.filter(({ isDeploy }) => isDeploy)
+    if (net.value?.isDeploy === true && !deployNets.includes(net.value)) deployNets.unshift(net.value)
+    const deploys = deployNets.map((value) => ({ net: value, graph: this.deployGraph(value) }))
     // where nothing is to be trained, the weights are compared with the net to deploy
-    const deployOnly = chooseDeploy(files, null).value
-    const first = phases[0] ?? (deployOnly === null ? undefined : this.deployPhase(deployOnly))
-    const chosen = await this.weightsFor(
-      first?.net ?? null,
-      first?.state ?? netState('TRAIN', {}),
-      first?.build ?? null,
-    )
+    const deployOnly = chooseDeploy(deploys, null).value?.net
+    const first = phases[0] ?? (deployOnly === undefined ? undefined : this.deployPhase(deployOnly))
+    const input = trainable === null ? null : deployInput(deployNets, trainable)
+    const chosen = await this.weightsFor(first, input)
     try {
       this.progress('net', 0.7)
-      const evidence = { deployInput: deployInput(files.nets), weights: chosen.weights }
+      const evidence = { deployInput: input, weights: chosen.weights }
       const graphs: Record<Phase, NetGraph | null> = { TRAIN: null, TEST: null }
       for (const { net: file, state, build } of phases) {
         await inferShapes(file, state, build, evidence, notes)
@@ -174,17 +220,14 @@ class Importer {
       }
       const built = [graphs.TRAIN, graphs.TEST].filter((graph) => graph !== null)
 
-      const deploy = chooseDeploy(files, graphs.TRAIN ?? graphs.TEST)
-      let deployGraph: NetGraph | null = null
-      if (deploy.value !== null) {
-        deployGraph = this.graph(deploy.value, this.deployPhase(deploy.value).build, built.length === 0)
-      }
+      const deploy = chooseDeploy(deploys, graphs.TRAIN ?? graphs.TEST)
+      let deployGraph = deploy.value?.graph ?? null
       const basis = graphs.TEST ?? graphs.TRAIN
       if (deployGraph === null && basis !== null) {
         deployGraph = deriveDeploy(basis)
         notes.push({
           level: 'info',
-          message: 'no deploy net fits: it is derived from the net with the losses removed',
+          message: 'no deploy net belongs to it: one is derived, with the losses removed',
         })
       }
       if (trainable === null) {
@@ -208,7 +251,7 @@ class Importer {
       notes.push(...state.notes)
       this.progress('done', 1)
       return {
-        name: modelName(net.value ?? deploy.value, basis ?? deployGraph, contents.folder),
+        name: modelName(net.value ?? deploy.value?.net ?? null, basis ?? deployGraph, contents.folder),
         folder: contents.folder,
         files: {
           net: net.choice,

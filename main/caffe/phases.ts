@@ -32,13 +32,23 @@ export function withStage(net: NetFile, state: NetState, notes: Note[]): NetStat
   return state
 }
 
-export function deployInput(files: NetFile[]): DatumShape | null {
-  for (const { net, isDeploy } of files) {
-    const input = isDeploy ? net.layer?.find(({ type }) => type === 'Input') : undefined
-    const dims = input?.input_param?.shape?.[0]?.dim ?? []
+/** (C, H, W) of the input of a net to deploy, where all its learnable layers are in the net to train. */
+export function deployInput(deploys: NetFile[], train: NetFile): DatumShape | null {
+  const trained = new Map((train.net.layer ?? []).map(({ name, type }) => [name, plainType(type)]))
+  for (const { net } of deploys) {
+    const layers = net.layer ?? []
+    const learnable = layers.filter(({ type }) => learnableTypes.has(plainType(type)))
+    if (!learnable.every(({ name, type }) => trained.get(name) === plainType(type))) continue
+    const dims = layers.find(({ type }) => type === 'Input')?.input_param?.shape?.[0]?.dim ?? []
     if (dims.length === 4) return [dims[1], dims[2], dims[3]]
   }
   return null
+}
+
+const learnableTypes = new Set(['Convolution', 'Deconvolution', 'InnerProduct'])
+
+function plainType(type = ''): string {
+  return type.replace(/^C(?=Convolution|InnerProduct)/, '')
 }
 
 async function meanShape(file: string): Promise<DatumShape | null> {
@@ -97,7 +107,7 @@ export async function inferShapes(
     const inferred = inferDatumShape(net.net, layer, state.phase, { ...evidence, mean }, build)
     if (inferred === null) continue
     shapes[name] = inferred.shape
-    const assumed = `datums of (${inferred.shape.join(', ')}) assumed from ${inferred.reason}`
+    const assumed = `datums of (${inferred.shape.join(', ')}) are assumed, from ${inferred.reason}`
     const { file, line } = layer.text?.at ?? {}
     notes?.push({ level: 'info', message: `data layer '${name}' (${state.phase}): ${assumed}`, file, line })
   }

@@ -21,6 +21,8 @@ export interface BuildOptions {
   dataShapes?: Record<string, [number, number, number]>
   /** Absolute LMDB folder, by data layer name. */
   sources?: Record<string, string>
+  /** Replaces the batch size of every data layer. */
+  batchSize?: (stated: number) => number
   /** Finds a mean or infogain file as stated; '' where there is none. Absent: paths stay as stated. */
   resolveFile?: (stated: string) => string
   /** What InfogainLoss reads; absent: probabilities where they come from a Softmax layer, else logits. */

@@ -94,7 +94,8 @@ function buildData(context: LayerContext): Built<'Data'> {
     const message = `${context.layer.type} is read as a Data layer of batch size ${statement.batch_size ?? 0}`
     context.note('warning', `${message}; map it to an LMDB or LevelDB of Datums`)
   }
-  const batch_size = context.positive(statement.batch_size, statement.path)
+  const stated = context.positive(statement.batch_size, statement.path)
+  const batch_size = context.options.batchSize?.(stated) ?? stated
   const transform = buildTransform(context)
   const datum_shape = datumShape(context, transform)
   const [channels, height, width] = datum_shape
