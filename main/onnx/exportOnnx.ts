@@ -7,7 +7,7 @@ import type { Bottom, WeightReader } from './LayerContext'
 import { LayerContext } from './LayerContext'
 import type { ModelInfo } from './metadata'
 import { metadata } from './metadata'
-import type { OnnxModel } from './modelFile'
+import type { OnnxModel, WeightStorage } from './modelFile'
 import { encodeModel, writeModel } from './modelFile'
 import { exportLayer, isAlias } from './ops'
 import type { Preprocessing } from './preprocessing'
@@ -17,6 +17,7 @@ import { DATA_TYPE } from './schema'
 
 export type { WeightReader } from './LayerContext'
 export type { ModelInfo } from './metadata'
+export type { WeightStorage } from './modelFile'
 export type { MeanImage, Preprocessing } from './preprocessing'
 
 export interface ExportOptions {
@@ -29,6 +30,8 @@ export interface ExportOptions {
   /** The input that `preprocessing` belongs to. Default: the first top of the first Input layer. */
   dataBlob?: string
   info?: ModelInfo
+  /** 'sparse' makes a pruned net's file small; not every reader of ONNX knows sparse initializers. Default 'dense'. */
+  weightStorage?: WeightStorage
   /** Version of the program, for producer_version. */
   producerVersion?: string
 }
@@ -105,6 +108,7 @@ export function buildModel(graph: NetGraph, weights: WeightReader, options: Expo
     inputs: inputs.map((input) => valueInfo(input, batch)),
     outputs: outputs.map((output) => valueInfo(output, batch)),
     initializers: builder.initializers,
+    weightStorage: options.weightStorage ?? 'dense',
     metadata: metadata(
       graph.name,
       dataBlob,

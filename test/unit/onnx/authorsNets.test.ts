@@ -35,15 +35,20 @@ function caffemodelWeights(file: string): WeightReader {
 
 describe.skipIf(!existsSync(reference))('authors', () => {
   test.each([
-    ['lenet5', 'lenet5/caffe_lenet5_original.caffemodel', 0.9909],
-    ['lenet5', 'lenet5/compressed_lenet5.caffemodel', 0.9909],
-    ['lenet300100', 'lenet300100/lenet300100_iter_10000.caffemodel', 0.9773],
-    ['lenet300100', 'lenet300100/compressed_lenet300100.caffemodel', 0.9782],
-  ] as const)('%s %s', async (net, file, accuracy) => {
+    ['lenet5', 'lenet5/caffe_lenet5_original.caffemodel', 0.9909, 'dense'],
+    ['lenet5', 'lenet5/compressed_lenet5.caffemodel', 0.9909, 'dense'],
+    ['lenet300100', 'lenet300100/lenet300100_iter_10000.caffemodel', 0.9773, 'dense'],
+    ['lenet300100', 'lenet300100/compressed_lenet300100.caffemodel', 0.9782, 'dense'],
+    ['lenet300100', 'lenet300100/compressed_lenet300100.caffemodel', 0.9782, 'sparse'],
+    ['lenet5', 'lenet5/compressed_lenet5.caffemodel', 0.9909, 'sparse'],
+  ] as const)('%s %s %d %s', async (net, file, accuracy, weightStorage) => {
     const weights = caffemodelWeights(join(reference, file))
     const model = await exportOnnx(deployGraph(net), weights, {
       preprocessing: { transform: MNIST_TRANSFORM },
+      weightStorage,
     })
+    // 12 bytes for each of the 1,448 and 2,349 parameters kept, and the graph
+    if (weightStorage === 'sparse') expect(model.byteLength).toBeLessThan(40_000)
     const runtime = await OnnxRuntime.load(model)
     const pixels = idx('t10k-images-idx3-ubyte', 16)
     const labels = idx('t10k-labels-idx1-ubyte', 8)

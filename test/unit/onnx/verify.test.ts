@@ -75,6 +75,19 @@ test('an equal model passes and gets its name', async () => {
   expect(JSON.parse(props.input)).toMatchObject({ channel_order: 'GRAY', scale: 0.00390625, layout: 'NCHW' })
 })
 
+test('sparse weights are the same weights', async () => {
+  const net = new ReferenceNet(GREY)
+  net.mask.forEach((_, i) => (net.mask[i] = i % 5 === 0 ? 1 : 0))
+  const dense = await exportVerifiedOnnx(options(net))
+  const sparse = await exportVerifiedOnnx({ ...options(net), weightStorage: 'sparse' })
+  expect(sparse).toMatchObject({
+    agreement: 1,
+    accuracyOnnx: dense.accuracyOnnx,
+    maxAbsDiff: dense.maxAbsDiff,
+  })
+  expect(sparse.bytes).toBeLessThan(dense.bytes)
+})
+
 test('scores are compared where the net ends in scores', async () => {
   const report = await exportVerifiedOnnx(options(new ReferenceNet(GREY), 'scores'))
   expect(report.compared).toBe('scores')
