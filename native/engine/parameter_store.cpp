@@ -17,8 +17,9 @@ std::string shape_text(const Shape& shape) {
 
 void require_shape(const Parameter& parameter, const Shape& shape, const std::string& where) {
   if (parameter.tensor.shape == shape) return;
-  throw Error("shape-mismatch", "parameter " + where + " has shape " + shape_text(shape) + ", but " +
-                                    place(parameter.layer, parameter.slot) + ", which it shares, has " +
+  const std::string first = place(parameter.layer, parameter.slot);
+  const std::string other = first == where ? "the same parameter of the other phase" : first + ", which it shares,";
+  throw Error("shape-mismatch", "parameter " + where + " has shape " + shape_text(shape) + ", but " + other + " has " +
                                     shape_text(parameter.tensor.shape));
 }
 

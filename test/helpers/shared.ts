@@ -1,5 +1,6 @@
 // Reference models and golden data that are not part of the project; tests that need them are skipped without them.
 
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
@@ -25,4 +26,13 @@ export function readSharedJson<T>(...parts: string[]): T {
 export function readSharedFloats(...parts: string[]): Float32Array {
   const bytes = readFileSync(sharedFile(...parts))
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+}
+
+/** SHA-256 of each array's bytes: comparing those takes milliseconds where toEqual takes seconds. */
+export function digests(arrays: Float32Array[]): string[] {
+  return arrays.map((values) =>
+    createHash('sha256')
+      .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+      .digest('hex'),
+  )
 }
