@@ -1,0 +1,206 @@
+// Checkpoints of a run: checkpoints/<iteration, 9 digits>[-g<generation, 6 digits>]/ with
+//
+//   engine.state     the session's state (Session.saveState)
+//   loop.json        the loop's
+//   manifest.json    sizes and SHA-256 of the two
+//
+// A checkpoint is made in a temporary folder, its manifest last, and renamed when all of it is on disk: a folder under a
+// final name is complete unless the disk damaged it, which the checksums tell.
+
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+
+import { AppError } from '../net/errors'
+import type { LoopState } from '../olmp/compress'
+import { isMissing, sha256, syncFolder, writeError, writeSynced } from './durable'
+import type { JournalPosition } from './RunJournal'
+
+export const ENGINE_STATE_FILE = 'engine.state'
+const LOOP_FILE = 'loop.json'
+const MANIFEST_FILE = 'manifest.json'
+const FINAL_NAME = /^\d{9}(-g\d{6})?$/
+/** Unfinished, replaced and deleted ones begin so. */
+const TEMPORARY_PREFIX = '.'
+const DAMAGED_PREFIX = 'damaged-'
+
+/** loop.json */
+export interface CheckpointContent {
+  formatVersion: 1
+  solverIteration: number
+  loop: LoopState
+  /** Ends of records.jsonl and log.txt at this point. */
+  journal: JournalPosition
+  /** Wall-clock seconds of the run until here, all sessions together. */
+  elapsedSeconds: number
+}
+
+interface Manifest {
+  formatVersion: 1
+  files: { name: string; bytes: number; sha256: string }[]
+}
+
+export interface Checkpoint {
+  folder: string
+  content: CheckpointContent
+  /** Of its files. */
+  bytes: number
+}
+
+export interface PassedOver {
+  folder: string
+  reason: string
+}
+
+export interface Recovery {
+  /** The newest that is whole; null: start from the beginning. */
+  checkpoint: Checkpoint | null
+  /** Newer ones that are not, and why. */
+  passedOver: PassedOver[]
+}
+
+export function checkpointName(solverIteration: number, generation: number | null): string {
+  const iteration = String(solverIteration).padStart(9, '0')
+  return generation === null ? iteration : `${iteration}-g${String(generation).padStart(6, '0')}`
+}
+
+/** `saveState` writes the session's state into the file given. Keeps the newest `keep` checkpoints, this one among them.
+ *  Whatever fails, the checkpoints already there stay as they are. */
+export async function writeCheckpoint(
+  checkpointsFolder: string,
+  name: string,
+  content: CheckpointContent,
+  saveState: (file: string) => Promise<void>,
+  keep: number,
+): Promise<Checkpoint> {
+  const folder = join(checkpointsFolder, name)
+  const temporary = join(checkpointsFolder, `${TEMPORARY_PREFIX}${name}.${process.pid}.tmp`)
+  try {
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary)
+    await saveState(join(temporary, ENGINE_STATE_FILE))
+    await writeSynced(join(temporary, LOOP_FILE), JSON.stringify(content))
+    const files = await Promise.all([ENGINE_STATE_FILE, LOOP_FILE].map((file) => describe(temporary, file)))
+    const manifest: Manifest = { formatVersion: 1, files }
+    await writeSynced(join(temporary, MANIFEST_FILE), JSON.stringify(manifest))
+    await syncFolder(temporary)
+    await putInPlace(temporary, folder)
+    await syncFolder(checkpointsFolder)
+    await retain(checkpointsFolder, Math.max(1, keep))
+    return { folder, content, bytes: files.reduce((sum, file) => sum + file.bytes, 0) }
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined)
+    throw writeError(error, folder)
+  }
+}
+
+/** Looks for the checkpoint to resume from, newest first, verifying sizes and checksums. Changes nothing. */
+export async function findCheckpoint(checkpointsFolder: string): Promise<Recovery> {
+  const passedOver: PassedOver[] = []
+  for (const name of await finalNames(checkpointsFolder)) {
+    const folder = join(checkpointsFolder, name)
+    try {
+      return { checkpoint: await readCheckpoint(folder), passedOver }
+    } catch (error) {
+      passedOver.push({ folder, reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+  return { checkpoint: null, passedOver }
+}
+
+/** Verified and read. Throws AppError 'corrupt-checkpoint'. */
+export async function readCheckpoint(folder: string): Promise<Checkpoint> {
+  const manifest = parse<Manifest>(await readPart(folder, MANIFEST_FILE), folder, MANIFEST_FILE)
+  const wanted = [ENGINE_STATE_FILE, LOOP_FILE]
+  if (manifest.formatVersion !== 1) throw corrupt(folder, 'the manifest is of an unknown format')
+  for (const name of wanted) {
+    const stated = manifest.files.find((file) => file.name === name)
+    if (stated === undefined) throw corrupt(folder, `the manifest does not list ${name}`)
+    const actual = await describe(folder, name).catch(() => {
+      throw corrupt(folder, `${name} is missing`)
+    })
+    if (actual.bytes !== stated.bytes) {
+      throw corrupt(folder, `${name} has ${actual.bytes} bytes instead of ${stated.bytes}`)
+    }
+    if (actual.sha256 !== stated.sha256) throw corrupt(folder, `${name} does not match its checksum`)
+  }
+  const content = parse<CheckpointContent>(await readPart(folder, LOOP_FILE), folder, LOOP_FILE)
+  return { folder, content, bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0) }
+}
+
+/** Folders of the checkpoints there are, newest first, unverified. */
+export async function listCheckpoints(checkpointsFolder: string): Promise<string[]> {
+  return (await finalNames(checkpointsFolder)).map((name) => join(checkpointsFolder, name))
+}
+
+/** Before resuming: renames damaged checkpoints, so that they neither count nor get in the way of new ones, and removes
+ *  what a crash left unfinished. */
+export async function clearUp(checkpointsFolder: string, damaged: PassedOver[]): Promise<void> {
+  for (const { folder } of damaged) {
+    const aside = join(checkpointsFolder, `${DAMAGED_PREFIX}${basename(folder)}`)
+    await rm(aside, { recursive: true, force: true })
+    await rename(folder, aside)
+  }
+  for (const name of await names(checkpointsFolder)) {
+    if (name.startsWith(TEMPORARY_PREFIX))
+      await rm(join(checkpointsFolder, name), { recursive: true, force: true })
+  }
+}
+
+async function names(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return []
+    throw error
+  })
+}
+
+async function finalNames(checkpointsFolder: string): Promise<string[]> {
+  const found = (await names(checkpointsFolder)).filter((name) => FINAL_NAME.test(name))
+  // '000001000' sorts before '000001000-g000042', which is later.
+  return found.sort().reverse()
+}
+
+async function describe(folder: string, name: string): Promise<Manifest['files'][number]> {
+  const file = join(folder, name)
+  const { size } = await stat(file)
+  return { name, bytes: size, sha256: await sha256(file) }
+}
+
+async function putInPlace(temporary: string, folder: string): Promise<void> {
+  const replaced = `${join(folder, '..', TEMPORARY_PREFIX)}${basename(folder)}.replaced`
+  await rm(replaced, { recursive: true, force: true })
+  await rename(folder, replaced).catch((error: unknown) => {
+    if (!isMissing(error)) throw error
+  })
+  await rename(temporary, folder)
+  await rm(replaced, { recursive: true, force: true })
+}
+
+async function retain(checkpointsFolder: string, keep: number): Promise<void> {
+  for (const name of (await finalNames(checkpointsFolder)).slice(keep)) {
+    const deleted = join(checkpointsFolder, `${TEMPORARY_PREFIX}${name}.deleted`)
+    await rename(join(checkpointsFolder, name), deleted)
+    await rm(deleted, { recursive: true, force: true })
+  }
+}
+
+async function readPart(folder: string, name: string): Promise<string> {
+  return readFile(join(folder, name), 'utf8').catch((error: unknown) => {
+    throw corrupt(folder, isMissing(error) ? `${name} is missing` : `${name} cannot be read`, error)
+  })
+}
+
+function parse<T>(text: string, folder: string, name: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch (error) {
+    throw corrupt(folder, `${name} is not valid JSON`, error)
+  }
+}
+
+function corrupt(folder: string, message: string, cause?: unknown): AppError {
+  return new AppError('corrupt-checkpoint', message, {
+    file: folder,
+    hint: 'resume from an earlier checkpoint',
+    cause,
+  })
+}

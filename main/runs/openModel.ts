@@ -1,0 +1,188 @@
+// From a model's source to a session ready to run: imports the folder, finds its data, builds the nets in the engine and
+// loads the weights. The one place where importer, datasets and engine meet.
+
+import { importFolder } from '../caffe/folder'
+import { releaseWeights } from '../caffe/caffemodel'
+import type { ImportedModel } from '../caffe/model'
+import { matchWeights } from '../caffe/weights'
+import { resolveDataset } from '../data'
+import type { EngineAddon, Session, SessionOptions } from '../engine/binding'
+import { engineError } from '../engine/errors'
+import { addAccuracy, ensureTrainable } from '../net/analysis'
+import { AppError } from '../net/errors'
+import type { LayerOf, NetGraph, Phase } from '../net/graph'
+import { coveringBatch } from './testCoverage'
+import type { ModelSource } from './types'
+
+export interface OpenOptions {
+  addon: EngineAddon
+  /** Where converted datasets and unpacked weights are kept. */
+  cacheFolder: string
+  /** MNIST's idx files; found where absent. */
+  mnistFolder?: string
+  threads: number
+  seed: number
+  device: 'cpu' | 'cuda'
+  rateEncoding: SessionOptions['rateEncoding']
+  /** What the caller cannot do without; the default is what a compression needs. A net of a phase that is not needed is
+   *  left out of the session. Without `accuracy` the nets run as they stand. */
+  needs?: { train: boolean; test: boolean; weights: boolean; accuracy: boolean }
+  onProgress?: (text: string) => void
+}
+
+export interface OpenedModel {
+  model: ImportedModel
+  /** As given to the session: with an Accuracy layer where one was added. */
+  train: NetGraph | null
+  test: NetGraph | null
+  session: Session
+  /** Entries of the datasets; 0 for a phase left out. */
+  trainImages: number
+  testImages: number
+  /** Test batches that hold every test image exactly once. */
+  testIterations: number
+  /** Layers without stored weights, initialised by their fillers. */
+  initialised: string[]
+  close(): Promise<void>
+}
+
+/** Throws AppErrors of the importer, of the datasets and of the engine, and 'no-train-net', 'no-test-net', 'no-solver',
+ *  'no-weights', 'no-dataset'. */
+export async function openModel(source: ModelSource, options: OpenOptions): Promise<OpenedModel> {
+  const needs = options.needs ?? { train: true, test: true, weights: true, accuracy: true }
+  const model = await importModel(source, options)
+  try {
+    const train = needs.train ? netOf(model, 'TRAIN', needs.accuracy) : null
+    const test = needs.test ? netOf(model, 'TEST', needs.accuracy) : null
+    if (train !== null) requireSolver(model)
+    if (needs.weights && model.weights === null) {
+      throw new AppError('no-weights', 'there are no trained weights in the folder', {
+        file: model.folder,
+        hint: 'add the .caffemodel, or choose it',
+      })
+    }
+    const session = await createSession(model, train, test, options)
+    const initialised = await loadWeights(model, session, [train, test]).catch(async (error: unknown) => {
+      await session.close()
+      throw error
+    })
+    const testImages = entries(model, test)
+    return {
+      model,
+      train,
+      test,
+      session,
+      trainImages: entries(model, train),
+      testImages,
+      testIterations: test === null ? 0 : testImages / batchOf(test),
+      initialised,
+      async close() {
+        await session.close()
+        if (model.weights !== null) releaseWeights(model.weights)
+      },
+    }
+  } catch (error) {
+    if (model.weights !== null) releaseWeights(model.weights)
+    throw engineError(error)
+  }
+}
+
+function importModel(source: ModelSource, options: OpenOptions): Promise<ImportedModel> {
+  const { addon, cacheFolder, mnistFolder, onProgress } = options
+  return importFolder(source, {
+    cacheFolder,
+    describeDatums: (folder) => addon.describeDatums(folder),
+    resolveData: ({ kind, path }) =>
+      resolveDataset(
+        { kind, path },
+        {
+          addon,
+          cacheFolder,
+          mnistFolder,
+          onProgress: ({ stage, entries: done }) => onProgress?.(`${stage}: ${done} entries`),
+        },
+      ),
+    testBatchSize: coveringBatch,
+    onProgress: (text) => onProgress?.(text),
+  })
+}
+
+function netOf(model: ImportedModel, phase: Phase, accuracy: boolean): NetGraph {
+  const graph = phase === 'TRAIN' ? model.train : model.test
+  if (graph === null) {
+    const reason = model.notes.find(({ message }) => message.startsWith(`no ${phase} net`))
+    throw new AppError(
+      phase === 'TRAIN' ? 'no-train-net' : 'no-test-net',
+      reason?.message ?? `the folder has no net for the ${phase} phase`,
+      {
+        file: reason?.file ?? model.folder,
+        line: reason?.line,
+        hint: 'add a train_val or train_test prototxt with data layers for both phases',
+      },
+    )
+  }
+  const missing = model.data.find((data) => data.phase === phase && data.resolved === null)
+  if (missing !== undefined) {
+    throw new AppError('no-dataset', `the ${phase} data '${missing.statedSource}' is not here`, {
+      file: graph.layers[0]?.at?.file ?? model.folder,
+      line: graph.layers.find((layer) => layer.name === missing.layer)?.at?.line,
+      hint: `choose the dataset for the ${phase} phase`,
+    })
+  }
+  if (phase === 'TRAIN') ensureTrainable(graph)
+  return accuracy ? addAccuracy(graph) : graph
+}
+
+function requireSolver(model: ImportedModel): void {
+  if (model.solver !== null) return
+  throw new AppError('no-solver', 'there is no solver in the folder', {
+    file: model.folder,
+    hint: 'add the solver.prototxt, which holds the learning rate and decay',
+  })
+}
+
+async function createSession(
+  model: ImportedModel,
+  train: NetGraph | null,
+  test: NetGraph | null,
+  { addon, device, threads, seed, rateEncoding }: OpenOptions,
+): Promise<Session> {
+  return addon.createSession({
+    train: train === null ? undefined : JSON.stringify(train),
+    test: test === null ? undefined : JSON.stringify(test),
+    solver: train === null ? undefined : JSON.stringify(model.solver),
+    device,
+    threads,
+    seed,
+    rateEncoding,
+  })
+}
+
+async function loadWeights(
+  model: ImportedModel,
+  session: Session,
+  nets: (NetGraph | null)[],
+): Promise<string[]> {
+  await session.fillParameters()
+  if (model.weights === null) return session.parameters.map((parameter) => parameter.layer)
+  const graphs = nets.filter((graph) => graph !== null)
+  const { placements, missing } = matchWeights(model.weights, session.parameters, graphs)
+  await session.loadParameters(placements)
+  return missing
+}
+
+function dataLayer(graph: NetGraph): LayerOf<'Data'> | undefined {
+  return graph.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
+}
+
+/** Images of a batch; 1 for nets without a dataset. */
+export function batchOf(graph: NetGraph): number {
+  return dataLayer(graph)?.params.batch_size ?? 1
+}
+
+function entries(model: ImportedModel, graph: NetGraph | null): number {
+  if (graph === null) return 0
+  const layer = dataLayer(graph)?.name
+  const data = model.data.find((candidate) => candidate.phase === graph.phase && candidate.layer === layer)
+  return data?.info?.entries ?? 0
+}

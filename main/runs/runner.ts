@@ -1,0 +1,265 @@
+// A run from its folder to its end: opens the model, measures the reference or resumes from the newest whole checkpoint,
+// drives the compression loop, and keeps everything on disk.
+
+import { join } from 'node:path'
+
+import type { EngineAddon } from '../engine/binding'
+import { engineError } from '../engine/errors'
+import { AppError, toErrorRecord } from '../net/errors'
+import { Compressor, type CheckpointPoint, type LoopState } from '../olmp/compress'
+import { testLines } from '../olmp/logLines'
+import { testRecord, totalParameters } from '../olmp/records'
+import { parseSettings } from '../olmp/settings'
+import {
+  checkpointName,
+  clearUp,
+  ENGINE_STATE_FILE,
+  findCheckpoint,
+  writeCheckpoint,
+  type Checkpoint,
+} from './checkpoints'
+import { loopNet } from './loopNet'
+import { openModel, type OpenedModel } from './openModel'
+import type { RunFolder, RunModelSummary } from './RunFolder'
+import { JOURNAL_START, RunJournal } from './RunJournal'
+import { RunLock } from './RunLock'
+import { sessionSparsity } from './sparsity'
+import type { LogLevel, RunEvent, RunResult, TestRecord } from './types'
+
+export interface RunnerDeps {
+  addon: EngineAddon
+  /** Where converted datasets are kept. */
+  cacheFolder: string
+  /** MNIST's idx files; found where absent. */
+  mnistFolder?: string
+  /** Aborting ends the run at its next boundary, after a checkpoint. The reason 'paused' or 'stopped' becomes the run's
+   *  state; any other means 'stopped'. */
+  signal?: AbortSignal
+}
+
+/** Starts the run, or resumes it from its newest whole checkpoint. Answers its result, or null where it was stopped
+ *  before its end. Throws AppError: 'run-in-use'; 'run-finished'; what opening the model refuses; 'diverged';
+ *  'disk-full'; 'read-only-folder'. Except for the first two the run is 'failed' then, and can be resumed. */
+export async function runCompression(
+  folder: RunFolder,
+  deps: RunnerDeps,
+  onEvent: (event: RunEvent) => void,
+): Promise<RunResult | null> {
+  if (folder.record.state === 'finished') {
+    throw new AppError('run-finished', 'the run is finished', { file: folder.path, hint: 'start a new one' })
+  }
+  const lock = await RunLock.acquire(folder.path)
+  try {
+    return await new Runner(folder, deps, onEvent).run()
+  } finally {
+    await lock.release()
+  }
+}
+
+class Runner {
+  private journal: RunJournal | null = null
+  private readonly begun = performance.now()
+  private secondsBefore = 0
+  private lastTest: TestRecord | null = null
+
+  constructor(
+    private readonly folder: RunFolder,
+    private readonly deps: RunnerDeps,
+    private readonly onEvent: (event: RunEvent) => void,
+  ) {}
+
+  async run(): Promise<RunResult | null> {
+    let opened: OpenedModel | null = null
+    try {
+      const checkpoint = await this.recover()
+      const started = this.folder.record.started ?? new Date().toISOString()
+      await this.folder.update({ state: 'running', started, ended: null, error: null })
+      opened = await this.open()
+      const state = await this.begin(opened, checkpoint)
+      return await this.compress(opened, state)
+    } catch (error) {
+      throw await this.fail(engineError(error))
+    } finally {
+      await opened?.close()
+      await this.journal?.close()
+    }
+  }
+
+  private get request() {
+    return this.folder.record.request
+  }
+
+  /** Finds the checkpoint to go on from, and cuts the journal back to it. */
+  private async recover(): Promise<Checkpoint | null> {
+    const { checkpoint, passedOver } = await findCheckpoint(this.folder.checkpointsFolder)
+    await clearUp(this.folder.checkpointsFolder, passedOver)
+    this.journal = await RunJournal.open(this.folder, checkpoint?.content.journal ?? JOURNAL_START)
+    for (const { folder, reason } of passedOver)
+      this.log(`Checkpoint ${folder} passed over: ${reason}`, 'warning')
+    if (checkpoint !== null) {
+      this.secondsBefore = checkpoint.content.elapsedSeconds
+      this.log(`Resuming from checkpoint ${checkpoint.folder}`)
+    } else if (passedOver.length > 0) {
+      this.log('No whole checkpoint is left: starting from the beginning', 'warning')
+    }
+    return checkpoint
+  }
+
+  private async open(): Promise<OpenedModel> {
+    const { source, settings, threads, device } = this.request
+    this.phase('preparing', 'Opening the model')
+    const opened = await openModel(source, {
+      addon: this.deps.addon,
+      cacheFolder: this.deps.cacheFolder,
+      mnistFolder: this.deps.mnistFolder,
+      threads,
+      device,
+      seed: settings.seed,
+      rateEncoding: settings.searchMode === 'as-published' ? 'mask-element' : 'exact',
+      onProgress: (text) =>
+        this.emit({ kind: 'phase', phase: 'preparing', text, iteration: 0, iterations: this.total }),
+    })
+    parseSettings(settings, opened.session.prunableLayers)
+    for (const { level, message } of opened.model.notes) this.log(message, level)
+    return opened
+  }
+
+  /** Brings the session to where the run stands. */
+  private async begin(opened: OpenedModel, checkpoint: Checkpoint | null): Promise<LoopState | undefined> {
+    if (checkpoint !== null && this.folder.record.model !== null) {
+      await opened.session.loadState(join(checkpoint.folder, ENGINE_STATE_FILE))
+      return checkpoint.content.loop
+    }
+    this.phase('reference', 'Measuring the reference on the whole test set')
+    const net = loopNet(opened)
+    await opened.session.rewind('TEST')
+    const values = await opened.session.test(net.testIterations)
+    const reference = testRecord(0, net, values, 1)
+    for (const line of testLines(0, net.testOutputs, values)) this.log(line)
+    this.emit({ kind: 'test', record: reference })
+    await opened.session.computeMoments()
+    await this.folder.update({ model: await this.summary(opened, reference.accuracy) })
+    return undefined
+  }
+
+  private async summary(opened: OpenedModel, referenceAccuracy: number): Promise<RunModelSummary> {
+    const { model, session, trainImages, testImages } = opened
+    return {
+      name: model.name,
+      netFile: model.files.net.chosen,
+      solverFile: model.files.solver.chosen,
+      weightsFile: model.files.weights.chosen,
+      prunableLayers: session.prunableLayers,
+      prunableParameters: totalParameters(await session.keptCounts()),
+      trainImages,
+      testImages,
+      referenceAccuracy,
+    }
+  }
+
+  private async compress(opened: OpenedModel, state: LoopState | undefined): Promise<RunResult | null> {
+    const { settings, checkpointIntervalIterations } = this.request
+    const compressor = new Compressor({
+      session: opened.session,
+      net: loopNet(opened),
+      settings,
+      state,
+      onEvent: (event) => this.emit(event),
+      checkpointIntervalIterations,
+      writeCheckpoint: (point) => this.checkpoint(opened, point),
+    })
+    const outcome = await this.untilStopped(compressor)
+    if (outcome === 'stopped') {
+      const paused = this.deps.signal?.reason === 'paused'
+      await this.folder.update({ state: paused ? 'paused' : 'stopped', ended: new Date().toISOString() })
+      return null
+    }
+    const result = await this.result(opened, compressor.state())
+    await this.folder.writeResult(result)
+    await this.folder.update({ state: 'finished', ended: new Date().toISOString() })
+    this.phase('finished', 'Finished', this.total)
+    this.emit({ kind: 'result', result })
+    await this.journal?.sync()
+    return result
+  }
+
+  private async untilStopped(compressor: Compressor): Promise<'finished' | 'stopped'> {
+    const { signal } = this.deps
+    const stop = (): void => compressor.requestStop()
+    if (signal?.aborted === true) stop()
+    signal?.addEventListener('abort', stop)
+    try {
+      return await compressor.run()
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  private async checkpoint(opened: OpenedModel, point: CheckpointPoint): Promise<void> {
+    if (this.journal === null) return
+    const journal = await this.journal.sync()
+    const { folder, bytes } = await writeCheckpoint(
+      this.folder.checkpointsFolder,
+      checkpointName(point.solverIteration, point.generation),
+      {
+        formatVersion: 1,
+        solverIteration: point.solverIteration,
+        loop: point.state,
+        journal,
+        elapsedSeconds: this.elapsedSeconds(),
+      },
+      (file) => opened.session.saveState(file),
+      this.request.keepCheckpoints,
+    )
+    this.emit({ kind: 'checkpoint', iteration: point.solverIteration, folder, bytes })
+  }
+
+  private async result(opened: OpenedModel, state: LoopState): Promise<RunResult> {
+    const sparsity = sessionSparsity(opened.session.prunableLayers, await opened.session.keptCounts())
+    const { train, search, test } = state.seconds
+    const total = this.elapsedSeconds()
+    return {
+      runDir: this.folder.path,
+      compression: sparsity.compression,
+      accuracy: this.lastTest?.accuracy ?? Number.NaN,
+      referenceAccuracy: this.folder.record.model?.referenceAccuracy ?? Number.NaN,
+      seed: this.request.settings.seed,
+      iterations: opened.session.iteration,
+      sparsity,
+      seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
+    }
+  }
+
+  /** Records the failure; answers the error to throw. */
+  private async fail(error: AppError): Promise<AppError> {
+    this.log(error.describe(), 'error')
+    this.emit({ kind: 'error', error: toErrorRecord(error) })
+    // On a full or read-only disk this fails as well; the error that led here is the one to tell.
+    await this.folder
+      .update({ state: 'failed', ended: new Date().toISOString(), error: error.toRecord() })
+      .catch(() => undefined)
+    return error
+  }
+
+  private get total(): number {
+    return this.request.settings.iterations + 1
+  }
+
+  private elapsedSeconds(): number {
+    return this.secondsBefore + (performance.now() - this.begun) / 1000
+  }
+
+  private phase(phase: 'preparing' | 'reference' | 'finished', text: string, iteration = 0): void {
+    this.emit({ kind: 'phase', phase, text, iteration, iterations: this.total })
+  }
+
+  private log(text: string, level: LogLevel = 'info'): void {
+    this.emit({ kind: 'log', timeMs: Date.now(), level, text })
+  }
+
+  private emit(event: RunEvent): void {
+    if (event.kind === 'test') this.lastTest = event.record
+    this.journal?.append(event)
+    this.onEvent(event)
+  }
+}
