@@ -3,6 +3,7 @@
 import protobuf from 'protobufjs'
 import { AppError } from '../net/errors'
 import type { SourceLocation } from '../net/graph'
+import { layerRules } from './build/rules'
 import { didYouMean } from './suggest'
 import { findField, isTextMessage, type TextField, type TextMessage, type TextScalar } from './textTree'
 
@@ -82,13 +83,10 @@ function checkScalar(field: protobuf.Field, value: TextScalar): void {
 
 /** Layers of other Caffe branches bring parameter messages of their own: then the layer type is what is unknown. */
 function refuseUnknownField(type: protobuf.Type, message: TextMessage, field: TextField): never {
-  if (type.name === 'LayerParameter' && field.name.endsWith('_param') && isTextMessage(field.value)) {
-    const layerType = findField(message, 'type')?.value
-    const suggestion = didYouMean(field.name, Object.keys(type.fields))
-    if (layerType !== undefined && !isTextMessage(layerType) && suggestion === undefined) {
-      const owner = `the layer type '${layerType.raw}' or its parameters '${field.name}'`
-      refuse('unknown-layer', `Caffe (BVLC) and the OLMP fork do not know ${owner}`, field.at)
-    }
+  const layerType = type.name === 'LayerParameter' ? findField(message, 'type')?.value : undefined
+  if (layerType !== undefined && !isTextMessage(layerType) && !layerRules.has(layerType.raw)) {
+    const unknown = `the layer type '${layerType.raw}', to which '${field.name}' belongs, is not known`
+    refuse('unknown-layer', `${unknown}; supported are ${[...layerRules.keys()].join(', ')}`, layerType.at)
   }
   const hint = didYouMean(field.name, Object.keys(type.fields))
   refuse('unknown-field', `unknown field '${field.name}' in ${type.name}`, field.at, hint)
@@ -111,7 +109,7 @@ export function checkTextTree(type: protobuf.Type, message: TextMessage): void {
         refuse(
           'bad-value',
           `'${written.name}' is a ${field.resolvedType.name}`,
-          written.at,
+          written.value.at,
           'write it as { ... }',
         )
       }
