@@ -1,0 +1,229 @@
+// Runs over the real engine, on a small net.
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { findCheckpoint } from '../../../main/runs/checkpoints'
+import { openModel } from '../../../main/runs/openModel'
+import { readLog, readRecords } from '../../../main/runs/RunJournal'
+import { RunFolder } from '../../../main/runs/RunFolder'
+import { runCompression } from '../../../main/runs/runner'
+import type { RunEvent, RunResult } from '../../../main/runs/types'
+import { engineOrSkip, makeTinyModel, tinyRequest, tinySettings } from './tinyModel'
+
+const addon = engineOrSkip()
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
+describe.skipIf(addon === null)('runCompression', () => {
+  if (addon === null) return
+  const root = mkdtempSync(join(tmpdir(), 'olmp-runs-'))
+  const model = join(root, 'model')
+  let count = 0
+
+  beforeAll(() => makeTinyModel(addon, model))
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+  const create = (mode: 'ncs' | 'as-published' = 'ncs', change = {}): Promise<RunFolder> =>
+    RunFolder.create(join(root, 'runs', `run-${++count}`), tinyRequest(model, tinySettings(mode), change))
+
+  const run = async (
+    folder: RunFolder,
+    onEvent: (event: RunEvent) => void = () => undefined,
+    signal?: AbortSignal,
+  ): Promise<RunResult | null> =>
+    runCompression(folder, { addon, cacheFolder: join(root, 'cache'), signal }, onEvent)
+
+  /** SHA-256 of the engine's final state: weights, momentum, masks, generators. */
+  async function finalState(folder: RunFolder): Promise<unknown> {
+    const { checkpoint } = await findCheckpoint(folder.checkpointsFolder)
+    if (checkpoint === null) throw new Error('no checkpoint')
+    const opened = await openModel(folder.record.request.source, {
+      addon: addon as NonNullable<typeof addon>,
+      cacheFolder: join(root, 'cache'),
+      threads: 1,
+      seed: 1,
+      device: 'cpu',
+      rateEncoding: 'exact',
+    })
+    await opened.session.loadState(join(checkpoint.folder, 'engine.state'))
+    const values = await Promise.all(
+      opened.session.parameters.flatMap((_, i) => [
+        opened.session.getParameter(i, 'value'),
+        opened.session.getParameter(i, 'mask'),
+      ]),
+    )
+    await opened.close()
+    return values
+  }
+
+  it.each(['ncs', 'as-published'] as const)(
+    'compresses, keeps the accuracy and leaves a full record (%s)',
+    async (mode) => {
+      const folder = await create(mode)
+      const events: RunEvent[] = []
+      const result = await run(folder, (event) => events.push(event))
+      expect(result).not.toBeNull()
+      if (result === null) return
+      expect(result.referenceAccuracy).toBeGreaterThan(0.85)
+      expect(result.compression).toBeGreaterThan(1.5)
+      expect(result.accuracy).toBeGreaterThan(result.referenceAccuracy - 0.15)
+      expect(result.accuracy * 10_000).toBeCloseTo(Math.round(result.accuracy * 10_000), 9)
+      expect(result.iterations).toBe(241)
+      expect(result.sparsity.total).toBe(49 * 24 + 24 + 24 * 10 + 10)
+      expect(result.compression).toBe(result.sparsity.total / result.sparsity.kept)
+      expect(await folder.readResult()).toEqual(result)
+      expect((await RunFolder.open(folder.path)).record).toMatchObject({
+        state: 'finished',
+        model: { name: 'Tiny', prunableLayers: ['ip1', 'ip2'], trainImages: 60_000, testImages: 10_000 },
+      })
+
+      const records = await collect(readRecords(folder.recordsFile))
+      const iterations = records.flatMap((e) => (e.kind === 'iterations' ? e.records : []))
+      expect(iterations.map((record) => record.iteration)).toEqual(Array.from({ length: 241 }, (_, i) => i))
+      expect(iterations.every((record) => Number.isFinite(record.accuracy))).toBe(true)
+      const kinds = ['phase', 'iterations', 'test', 'search']
+      expect(records).toEqual(events.filter((event) => kinds.includes(event.kind)))
+      expect(records.flatMap((e) => (e.kind === 'test' ? [e.record.iteration] : []))).toEqual([
+        0, 80, 160, 240, 241,
+      ])
+      const lines = (await collect(readLog(folder.logFile))).map((line) => line.text)
+      expect(lines).toContain('Iteration 80, Testing net (#0)')
+      expect(lines.some((line) => /^Compression:[\d.]+, Accuracy:[\d.]+$/.test(line))).toBe(true)
+      expect(readdirSync(folder.checkpointsFolder).sort()).toEqual(['000000210', '000000240', '000000241'])
+      expect(existsSync(join(folder.path, 'lock.json'))).toBe(false)
+    },
+  )
+
+  it('gives the same net twice, and another with another seed', async () => {
+    const [a, b] = [await create(), await create()]
+    await run(a)
+    await run(b)
+    expect(await finalState(a)).toEqual(await finalState(b))
+    const settings = tinySettings('ncs', { seed: 5 })
+    const c = await RunFolder.create(join(root, 'runs', 'seed-5'), tinyRequest(model, settings))
+    await run(c)
+    expect(await finalState(c)).not.toEqual(await finalState(a))
+  })
+
+  it.each([
+    ['ncs', {}],
+    ['as-published', {}],
+    ['ncs', { dropout: true, accuracyInTestOnly: true }],
+  ] as const)('paused at any point and resumed ends bit for bit the same (%s, %j)', async (mode, options) => {
+    const source = join(root, `model-${mode}-${Object.keys(options).length}`)
+    await makeTinyModel(addon, source, options)
+    const request = tinyRequest(source, tinySettings(mode))
+    const whole = await RunFolder.create(join(root, 'runs', `whole-${++count}`), request)
+    const result = await run(whole)
+    const pieces = await RunFolder.create(join(root, 'runs', `pieces-${++count}`), request)
+    let stops = 0
+    for (let ended: RunResult | null = null; ended === null; stops++) {
+      const controller = new AbortController()
+      let events = 0
+      const limit = 3 + 17 * (stops + 1)
+      ended = await run(
+        await RunFolder.open(pieces.path),
+        (event) => {
+          if (['iterations', 'search', 'test'].includes(event.kind) && ++events === limit)
+            controller.abort('paused')
+        },
+        controller.signal,
+      )
+      if (ended === null) expect((await RunFolder.open(pieces.path)).record.state).toBe('paused')
+    }
+    expect(stops).toBeGreaterThan(1)
+    expect(await finalState(pieces)).toEqual(await finalState(whole))
+    const resumed = await pieces.readResult()
+    expect(resumed?.accuracy).toBe(result?.accuracy)
+    expect(resumed?.sparsity).toEqual(result?.sparsity)
+    const iterations = (await collect(readRecords(pieces.recordsFile))).flatMap((e) =>
+      e.kind === 'iterations' ? e.records.map((record) => record.iteration) : [],
+    )
+    expect(iterations).toEqual(Array.from({ length: 241 }, (_, i) => i))
+  })
+
+  it('passes over damaged checkpoints, says which and why, and still ends the same', async () => {
+    const whole = await create()
+    await run(whole)
+    const folder = await create()
+    const controller = new AbortController()
+    await run(
+      folder,
+      (event) => event.kind === 'checkpoint' && event.iteration === 120 && controller.abort('stopped'),
+      controller.signal,
+    )
+    expect(folder.record.state).toBe('stopped')
+    const newest = join(folder.checkpointsFolder, readdirSync(folder.checkpointsFolder).sort().at(-1) ?? '')
+    const state = join(newest, 'engine.state')
+    truncateSync(state, statSync(state).size - 1)
+    await run(await RunFolder.open(folder.path))
+    const log = await collect(readLog(folder.logFile))
+    const warning = log.find((line) => line.level === 'warning')
+    expect(warning?.text).toContain(newest)
+    expect(warning?.text).toMatch(/engine\.state has \d+ bytes instead of \d+/)
+    expect(await finalState(folder)).toEqual(await finalState(whole))
+  })
+
+  it('starts over where no checkpoint is whole', async () => {
+    const whole = await create()
+    await run(whole)
+    const folder = await create('ncs', { checkpointIntervalIterations: 1000 })
+    const controller = new AbortController()
+    await run(folder, (event) => event.kind === 'search' && controller.abort('paused'), controller.signal)
+    for (const name of readdirSync(folder.checkpointsFolder)) {
+      writeFileSync(join(folder.checkpointsFolder, name, 'manifest.json'), '{')
+    }
+    await run(folder)
+    const records = await collect(readRecords(folder.recordsFile))
+    expect(records.filter((e) => e.kind === 'test' && e.record.iteration === 0).length).toBe(1)
+    expect(await finalState(folder)).toEqual(await finalState(whole))
+  })
+
+  it('refuses a second owner and a finished run', async () => {
+    const folder = await create()
+    const controller = new AbortController()
+    let second: Promise<unknown> | undefined
+    await run(
+      folder,
+      (event) => {
+        if (event.kind !== 'search' || second !== undefined) return
+        second = run(folder).catch((error: unknown) => error)
+        controller.abort('paused')
+      },
+      controller.signal,
+    )
+    expect(await second).toMatchObject({ code: 'run-in-use', hint: 'stop it there first' })
+    await run(folder)
+    await expect(run(folder)).rejects.toMatchObject({ code: 'run-finished' })
+  })
+
+  it('fails with the reason recorded where the model cannot be opened, and can be resumed', async () => {
+    const folder = await RunFolder.create(
+      join(root, 'runs', `run-${++count}`),
+      tinyRequest(join(root, 'nowhere'), tinySettings('ncs')),
+    )
+    const events: RunEvent[] = []
+    await expect(run(folder, (event) => events.push(event))).rejects.toMatchObject({ code: 'no-folder' })
+    expect(folder.record).toMatchObject({ state: 'failed', error: { code: 'no-folder' } })
+    expect(events.at(-1)).toMatchObject({ kind: 'error', error: { code: 'no-folder' } })
+  })
+
+  it('tests with a batch that divides the test set where the stated one does not', async () => {
+    const source = join(root, 'model-batch-64')
+    await makeTinyModel(addon, source, { testBatch: 64 })
+    const opened = await openModel(
+      { folder: source },
+      { addon, cacheFolder: source, threads: 1, seed: 1, device: 'cpu', rateEncoding: 'exact' },
+    )
+    expect([opened.testImages, opened.testIterations]).toEqual([10_000, 200])
+    const [accuracy] = await opened.session.test(opened.testIterations)
+    expect(accuracy * 10_000).toBeCloseTo(Math.round(accuracy * 10_000), 3)
+    await opened.close()
+  })
+})
