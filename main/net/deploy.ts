@@ -13,22 +13,22 @@ function plain<T extends 'Input' | 'Softmax' | 'Sigmoid'>(
   return { ...layer, parameters: [], loss_weights: layer.tops.map(() => 0), propagate_down: [] }
 }
 
-/** What a loss becomes: the function it applies to its scores before judging them. */
-function outputLayer(loss: Layer, shapes: Map<string, Shape>, taken: Set<string>): Layer | null {
-  const scores = loss.bottoms[0]
-  const shape = shapes.get(scores)
-  if (shape === undefined) return null
-  let name = 'prob'
-  for (let n = 2; taken.has(name); n++) name = `prob${n}`
-  taken.add(name)
+/** What a loss becomes: the function it applies to its scores before judging them; null where there is none. */
+function outputLayer(loss: Layer, name: string, shapes: Map<string, Shape>): Layer | null {
+  const [scores] = loss.bottoms
+  const shape = shapes.get(scores) ?? []
   const common = { name, bottoms: [scores], tops: [name], top_shapes: [shape], at: loss.at }
-  if (loss.type === 'SoftmaxWithLoss')
-    return plain({ ...common, type: 'Softmax', params: { axis: loss.params.axis } })
-  if (loss.type === 'InfogainLoss' && loss.params.input === 'LOGITS') {
+  if (loss.type === 'SoftmaxWithLoss' || (loss.type === 'InfogainLoss' && loss.params.input === 'LOGITS')) {
     return plain({ ...common, type: 'Softmax', params: { axis: loss.params.axis } })
   }
   if (loss.type === 'SigmoidCrossEntropyLoss') return plain({ ...common, type: 'Sigmoid', params: {} })
   return null
+}
+
+function freeName(wanted: string, taken: Set<string>): string {
+  let name = wanted
+  for (let n = 2; taken.has(name); n++) name = `${wanted}${n}`
+  return name
 }
 
 /** Blobs that depend on nothing but labels, and the labels themselves. */
@@ -92,8 +92,10 @@ export function deriveDeploy(graph: NetGraph): NetGraph {
       return { ...layer, params: { ...layer.params, use_global_stats: true } }
     })
   for (const loss of main) {
-    const output = outputLayer(loss, shapes, taken)
-    if (output !== null) layers.push(output)
+    const output = outputLayer(loss, freeName('prob', taken), shapes)
+    if (output === null) continue
+    taken.add(output.name)
+    layers.push(output)
   }
   return { ...graph, phase: 'TEST', layers }
 }
