@@ -14,12 +14,16 @@ import type { LayerOf, NetGraph, Phase } from '../net/graph'
 import { coveringBatch } from './testCoverage'
 import type { ModelSource } from './types'
 
-export interface OpenOptions {
+export interface ImportModelOptions {
   addon: EngineAddon
   /** Where converted datasets and unpacked weights are kept. */
   cacheFolder: string
   /** MNIST's idx files; found where absent. */
   mnistFolder?: string
+  onProgress?: (text: string) => void
+}
+
+export interface OpenOptions extends ImportModelOptions {
   threads: number
   seed: number
   device: 'cpu' | 'cuda'
@@ -27,7 +31,6 @@ export interface OpenOptions {
   /** What the caller cannot do without; the default is what a compression needs. A net of a phase that is not needed is
    *  left out of the session. Without `accuracy` the nets run as they stand. */
   needs?: { train: boolean; test: boolean; weights: boolean; accuracy: boolean }
-  onProgress?: (text: string) => void
 }
 
 export interface OpenedModel {
@@ -87,7 +90,8 @@ export async function openModel(source: ModelSource, options: OpenOptions): Prom
   }
 }
 
-function importModel(source: ModelSource, options: OpenOptions): Promise<ImportedModel> {
+/** Imports the folder with its datasets made ready for the engine. The caller releases the weights (releaseWeights). */
+export function importModel(source: ModelSource, options: ImportModelOptions): Promise<ImportedModel> {
   const { addon, cacheFolder, mnistFolder, onProgress } = options
   return importFolder(source, {
     cacheFolder,

@@ -1,0 +1,120 @@
+// The terminal command `olmp`: the app's services without a window. Exit status 0 only on success.
+
+import { readFileSync } from 'node:fs'
+
+import { Command, CommanderError, Option } from 'commander'
+
+import { AppError } from '../net/errors'
+import { compressCommand, resumeCommand } from './compress'
+import { defaultThreads } from './environment'
+import { exportCommand } from './export'
+import { inspectCommand } from './inspect'
+import { integerFrom, numberFrom, sourceFrom, type Context, type SourceFlags } from './options'
+import { sparsityCommand } from './sparsity'
+import { Terminal } from './terminal'
+import { testCommand } from './test'
+import { trainCommand } from './train'
+
+const packageFile = new URL('../../package.json', import.meta.url)
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
+
+interface CommonFlags extends SourceFlags {
+  json?: boolean
+  threads: number
+  device: 'cpu' | 'cuda'
+  seed: number
+}
+
+function context(flags: CommonFlags): Context {
+  return { terminal: new Terminal(flags.json === true), threads: flags.threads, device: flags.device, seed: flags.seed }
+}
+
+function withJson(command: Command): Command {
+  return command.option('--json', 'print one JSON object at the end; everything else goes to stderr')
+}
+
+function withSource(command: Command): Command {
+  return withJson(command)
+    .argument('<folder>', 'Caffe model folder')
+    .option('--net <file>', 'train_val / train_test prototxt, where the choice is not the right one')
+    .option('--solver <file>', 'solver prototxt')
+    .option('--weights <file>', 'caffemodel (binary or .h5)')
+    .option('--data-train <path>', 'training data: LMDB or LevelDB folder, or the word mnist')
+    .option('--data-test <path>', 'test data: LMDB or LevelDB folder, or the word mnist')
+}
+
+function withEngine(command: Command): Command {
+  return command
+    .option('--threads <n>', 'CPU threads', integerFrom('--threads', 1, 1024), defaultThreads())
+    .addOption(new Option('--device <device>', 'where to compute').choices(['cpu', 'cuda']).default('cpu'))
+}
+
+function withSeed(command: Command): Command {
+  return command.option('--seed <n>', 'seeds every generator', integerFrom('--seed', 0, 0xffffffff), 1)
+}
+
+const program = new Command('olmp')
+  .description('Compress trained Caffe networks by OLMP and export verified ONNX.')
+  .version(version)
+  .showHelpAfterError('(olmp --help tells the commands and options)')
+  .exitOverride()
+
+withEngine(withSource(program.command('inspect')))
+  .description('tell what a model folder holds, what is missing and what is assumed')
+  .action((folder: string, flags: CommonFlags) => inspectCommand(context(flags), sourceFrom(folder, flags)))
+
+withSeed(withEngine(withSource(program.command('train'))))
+  .description('train the net by its solver and write a caffemodel')
+  .option('--iterations <n>', "instead of the solver's max_iter", integerFrom('--iterations', 1, 1e9))
+  .option('--out <file>', 'the caffemodel to write (default: NAME_iter_N.caffemodel in the working folder)')
+  .action((folder: string, flags: CommonFlags & { iterations?: number; out?: string }) =>
+    trainCommand(context(flags), sourceFrom(folder, flags), flags),
+  )
+
+withEngine(withSource(program.command('test')))
+  .description('accuracy and loss on the whole test set')
+  .action((folder: string, flags: CommonFlags) => testCommand(context(flags), sourceFrom(folder, flags)))
+
+withEngine(withSource(program.command('compress')))
+  .description('prune the net by OLMP')
+  .option('--preset <name>', 'olmp-ncs-corrected or olmp-as-published', 'olmp-ncs-corrected')
+  .option('--delta <share>', 'accuracy a candidate may lose on the training batch', numberFrom('--delta', 0, 1))
+  .option('--seed <n>', 'seeds every generator', integerFrom('--seed', 0, 0xffffffff))
+  .option('--iterations <n>', 'iterations of the whole run', integerFrom('--iterations', 1, 1e9))
+  .option('--settings <file>', 'JSON file with any of the settings, over those of the preset')
+  .option('--run-dir <folder>', 'where the run is kept (default: olmp-runs/NAME-TIME in the working folder)')
+  .option('--checkpoint-interval <n>', 'iterations between checkpoints', integerFrom('--checkpoint-interval', 1, 1e9), 1000)
+  .action((folder: string, flags: CommonFlags & Parameters<typeof compressCommand>[2]) =>
+    compressCommand(context(flags), sourceFrom(folder, flags), flags),
+  )
+
+withJson(program.command('resume'))
+  .description('continue a stopped or killed run from its newest checkpoint')
+  .argument('<run>', "the run's folder")
+  .action((run: string, flags: { json?: boolean }) => resumeCommand(new Terminal(flags.json === true), run))
+
+withJson(program.command('export'))
+  .description('export a run as ONNX and verify it on the whole test set, or as a caffemodel')
+  .argument('<run>', "the run's folder")
+  .option('--onnx <file>', 'write and verify this ONNX file')
+  .option('--caffemodel <file>', "write this caffemodel in the authors' format (masks as blobs 2 and 3)")
+  .option('--plain', 'with --caffemodel: zeros instead of masks, for stock Caffe')
+  .action((run: string, flags: Parameters<typeof exportCommand>[2] & { json?: boolean }) =>
+    exportCommand(new Terminal(flags.json === true), run, flags),
+  )
+
+withJson(program.command('sparsity'))
+  .description('count what a caffemodel keeps, by its masks or its zeros')
+  .argument('<file>', 'caffemodel')
+  .action((file: string, flags: { json?: boolean }) => sparsityCommand(new Terminal(flags.json === true), file))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Commander has printed its own errors, help and version.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else {
+    new Terminal(false).fail(error)
+    process.exitCode = error instanceof AppError && error.code === 'stopped' ? 130 : 1
+  }
+}
