@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NetGraph, Shape } from '../../../main/net/graph'
 import type { WeightReader } from '../../../main/onnx/exportOnnx'
-
-const folder = process.env.GOLDEN_DIR ?? join(import.meta.dirname, '../../golden/layers')
+import { describeCase, goldenCases, goldenFolder } from '../../golden/describe'
 
 export interface GoldenArray {
   name: string
@@ -20,33 +19,22 @@ export interface GoldenCase {
   params: GoldenArray[]
 }
 
-interface CaseFile {
-  bin: string
-  arrays: { role: string; name: string; shape: Shape; count: number; offset_bytes: number }[]
-}
+const cases = new Map(goldenCases().map((golden) => [golden.case, golden]))
 
-const descriptions = JSON.parse(readFileSync(join(folder, 'descriptions.json'), 'utf8')) as Record<
-  string,
-  NetGraph
->
-
-export const caseNames = Object.keys(descriptions)
+export const caseNames = [...cases.keys()]
 
 export function goldenCase(name: string): GoldenCase {
-  const file = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as CaseFile
-  const bytes = readFileSync(join(folder, file.bin))
+  const golden = cases.get(name)!
+  const bytes = readFileSync(join(goldenFolder, golden.bin))
   const arrays = (role: string): GoldenArray[] =>
-    file.arrays
+    golden.arrays
       .filter((array) => array.role === role)
-      .map(({ name, shape, count, offset_bytes }) => ({
-        name,
-        shape,
-        values: new Float32Array(
-          bytes.buffer.slice(bytes.byteOffset + offset_bytes, bytes.byteOffset + offset_bytes + 4 * count),
-        ),
-      }))
+      .map(({ name, shape, count, offset_bytes }) => {
+        const start = bytes.byteOffset + offset_bytes
+        return { name, shape, values: new Float32Array(bytes.buffer.slice(start, start + 4 * count)) }
+      })
   return {
-    graph: descriptions[name],
+    graph: describeCase(golden),
     inputs: arrays('input'),
     outputs: arrays('output'),
     params: arrays('param'),
