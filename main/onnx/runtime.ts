@@ -7,7 +7,7 @@ import type { Shape } from '../net/graph'
 
 // The package is CommonJS around a native library: it is loaded when first needed, so that a missing library is one
 // error of one export and not of the whole program.
-const require = createRequire(import.meta.url)
+const load = createRequire(import.meta.url)
 
 export interface OnnxTensor {
   shape: Shape
@@ -76,7 +76,7 @@ export class OnnxRuntime {
 
 function loadOrt(): typeof Ort {
   try {
-    return require('onnxruntime-node') as typeof Ort
+    return load('onnxruntime-node') as typeof Ort
   } catch (cause) {
     throw new AppError('onnxruntime-missing', 'onnxruntime could not be loaded', {
       hint: 'install the program again; its native library is missing or made for another platform',
