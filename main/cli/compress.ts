@@ -30,10 +30,16 @@ export interface CompressFlags {
 
 const KEPT_CHECKPOINTS = 3
 
-export async function compressCommand(context: Context, source: ModelSource, flags: CompressFlags): Promise<void> {
+export async function compressCommand(
+  context: Context,
+  source: ModelSource,
+  flags: CompressFlags,
+): Promise<void> {
   const { terminal, threads, device } = context
   const { name, settings } = await chooseSettings(terminal, source, flags)
-  const folder = path.resolve(flags.runDir ?? path.join('olmp-runs', `${fileName(name)}-${timestamp(new Date())}`))
+  const folder = path.resolve(
+    flags.runDir ?? path.join('olmp-runs', `${fileName(name)}-${timestamp(new Date())}`),
+  )
   const run = await RunFolder.create(folder, {
     source,
     settings,
@@ -141,7 +147,8 @@ function show(terminal: Terminal, event: RunEvent): void {
       break
     case 'iterations': {
       const last = event.records.at(-1)
-      if (last !== undefined) terminal.advance(last.iteration, `${ratio(last.compression)}, loss ${last.loss.toFixed(4)}`)
+      if (last !== undefined)
+        terminal.advance(last.iteration, `${ratio(last.compression)}, loss ${last.loss.toFixed(4)}`)
       break
     }
     default:

@@ -22,7 +22,9 @@ export async function exportCommand(terminal: Terminal, run: string, flags: Expo
     onProgress: (text, done, total) => terminal.progress(text, done, total),
   }
   if (flags.onnx === undefined && flags.caffemodel === undefined) {
-    throw new AppError('no-output', 'nothing to write was named', { hint: 'give --onnx FILE or --caffemodel FILE' })
+    throw new AppError('no-output', 'nothing to write was named', {
+      hint: 'give --onnx FILE or --caffemodel FILE',
+    })
   }
   const results: object[] = []
   const lines: string[] = []

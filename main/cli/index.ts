@@ -22,11 +22,16 @@ interface CommonFlags extends SourceFlags {
   json?: boolean
   threads: number
   device: 'cpu' | 'cuda'
-  seed: number
+  seed?: number
 }
 
 function context(flags: CommonFlags): Context {
-  return { terminal: new Terminal(flags.json === true), threads: flags.threads, device: flags.device, seed: flags.seed }
+  return {
+    terminal: new Terminal(flags.json === true),
+    threads: flags.threads,
+    device: flags.device,
+    seed: flags.seed ?? 1,
+  }
 }
 
 function withJson(command: Command): Command {
@@ -78,12 +83,21 @@ withEngine(withSource(program.command('test')))
 withEngine(withSource(program.command('compress')))
   .description('prune the net by OLMP')
   .option('--preset <name>', 'olmp-ncs-corrected or olmp-as-published', 'olmp-ncs-corrected')
-  .option('--delta <share>', 'accuracy a candidate may lose on the training batch', numberFrom('--delta', 0, 1))
+  .option(
+    '--delta <share>',
+    'accuracy a candidate may lose on the training batch',
+    numberFrom('--delta', 0, 1),
+  )
   .option('--seed <n>', 'seeds every generator', integerFrom('--seed', 0, 0xffffffff))
   .option('--iterations <n>', 'iterations of the whole run', integerFrom('--iterations', 1, 1e9))
   .option('--settings <file>', 'JSON file with any of the settings, over those of the preset')
   .option('--run-dir <folder>', 'where the run is kept (default: olmp-runs/NAME-TIME in the working folder)')
-  .option('--checkpoint-interval <n>', 'iterations between checkpoints', integerFrom('--checkpoint-interval', 1, 1e9), 1000)
+  .option(
+    '--checkpoint-interval <n>',
+    'iterations between checkpoints',
+    integerFrom('--checkpoint-interval', 1, 1e9),
+    1000,
+  )
   .action((folder: string, flags: CommonFlags & Parameters<typeof compressCommand>[2]) =>
     compressCommand(context(flags), sourceFrom(folder, flags), flags),
   )
@@ -106,7 +120,9 @@ withJson(program.command('export'))
 withJson(program.command('sparsity'))
   .description('count what a caffemodel keeps, by its masks or its zeros')
   .argument('<file>', 'caffemodel')
-  .action((file: string, flags: { json?: boolean }) => sparsityCommand(new Terminal(flags.json === true), file))
+  .action((file: string, flags: { json?: boolean }) =>
+    sparsityCommand(new Terminal(flags.json === true), file),
+  )
 
 try {
   await program.parseAsync()

@@ -26,7 +26,8 @@ export interface SourceFlags {
 export function sourceFrom(folder: string, flags: SourceFlags): ModelSource {
   const dataset = (value: string | undefined): string | undefined =>
     value === undefined || value === 'mnist' ? value : path.resolve(value)
-  const file = (value: string | undefined): string | undefined => (value === undefined ? value : path.resolve(value))
+  const file = (value: string | undefined): string | undefined =>
+    value === undefined ? value : path.resolve(value)
   return {
     folder: path.resolve(folder),
     net: file(flags.net),

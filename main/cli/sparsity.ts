@@ -16,9 +16,13 @@ export async function sparsityCommand(terminal: Terminal, file: string): Promise
   })
   try {
     // HDF5 files hold no layer types: there every layer with weights counts.
-    const layers = weights.layers.filter(({ type, blobs }) => (type === '' || PRUNABLE.has(type)) && blobs.length > 0)
+    const layers = weights.layers.filter(
+      ({ type, blobs }) => (type === '' || PRUNABLE.has(type)) && blobs.length > 0,
+    )
     if (layers.length === 0) {
-      throw new AppError('no-prunable-layer', 'the file has no convolution or inner product', { file: weights.file })
+      throw new AppError('no-prunable-layer', 'the file has no convolution or inner product', {
+        file: weights.file,
+      })
     }
     const sparsity = await weightFileSparsity(
       weights,

@@ -62,6 +62,7 @@ export class Terminal {
   fail(error: unknown): void {
     this.endProgress()
     process.stderr.write(`error: ${describeError(toErrorRecord(error))}\n`)
-    if (!(error instanceof AppError) && error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`)
+    if (!(error instanceof AppError) && error instanceof Error && error.stack)
+      process.stderr.write(`${error.stack}\n`)
   }
 }

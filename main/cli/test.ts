@@ -1,9 +1,10 @@
 // olmp test FOLDER
 
 import { loadAddon } from '../engine/addon'
+import { AppError } from '../net/errors'
 import { testRecord } from '../olmp/records'
 import { testLines } from '../olmp/logLines'
-import { loopNet } from '../runs/loopNet'
+import { testNet } from '../runs/loopNet'
 import { openModel } from '../runs/openModel'
 import type { ModelSource } from '../runs/types'
 import { cacheFolder } from './environment'
@@ -24,9 +25,12 @@ export async function testCommand(context: Context, source: ModelSource): Promis
   })
   try {
     terminal.endProgress()
-    for (const layer of opened.initialised) terminal.warn(`layer '${layer}' has no stored weights; initialised by its filler`)
-    const net = loopNet(opened)
-    const values = await opened.session.test(net.testIterations)
+    for (const layer of opened.initialised)
+      terminal.warn(`layer '${layer}' has no stored weights; initialised by its filler`)
+    const { test, session, testIterations, testImages } = opened
+    if (test === null) throw new AppError('no-test-net', 'there is no test net', { file: source.folder })
+    const net = { ...testNet(test, session), testImages }
+    const values = await session.test(testIterations)
     for (const line of testLines(0, net.testOutputs, values)) terminal.log(line)
     const { accuracy, loss, images } = testRecord(0, net, values, 1)
     terminal.result({ accuracy, loss, images }, () => [

@@ -39,11 +39,14 @@ export async function trainCommand(context: Context, source: ModelSource, flags:
   try {
     terminal.endProgress()
     const { train, model, session } = opened
-    if (train === null || model.solver === null) throw new AppError('no-train-net', 'there is nothing to train', { file: model.folder })
+    if (train === null || model.solver === null)
+      throw new AppError('no-train-net', 'there is nothing to train', { file: model.folder })
     if (flags.weights === undefined) await session.fillParameters()
     const iterations = flags.iterations ?? model.solver.max_iter
     const tested = await runSolver(terminal, opened, iterations)
-    const file = path.resolve(flags.out ?? `${model.name.replace(/[^\w.-]+/g, '-')}_iter_${iterations}.caffemodel`)
+    const file = path.resolve(
+      flags.out ?? `${model.name.replace(/[^\w.-]+/g, '-')}_iter_${iterations}.caffemodel`,
+    )
     const blobs = { value: rawWeights(session), mask: async () => undefined }
     const bytes = await writeCaffemodel(train, blobs, file, 'plain')
     const seconds = (performance.now() - started) / 1000
@@ -69,7 +72,7 @@ async function runSolver(terminal: Terminal, opened: OpenedModel, iterations: nu
     return testRecord(iteration, net, values, 1)
   }
   terminal.progress('Training', 0, iterations)
-  for (let iteration = 0; iteration < iterations; ) {
+  for (let iteration = 0; iteration < iterations;) {
     if (interval > 0 && iteration % interval === 0 && iteration > 0) await test(iteration)
     const chunk = Math.min(
       iterations - iteration,
@@ -80,12 +83,17 @@ async function runSolver(terminal: Terminal, opened: OpenedModel, iterations: nu
     const width = net.trainOutputs.length + 2
     if (display > 0 && iteration % display === 0) {
       const row = rows.subarray(0, width)
-      for (const line of trainLines(iteration, row[width - 2], net.trainOutputs, row, row[width - 1])) terminal.log(line)
+      for (const line of trainLines(iteration, row[width - 2], net.trainOutputs, row, row[width - 1]))
+        terminal.log(line)
     }
     if (stop === 'nonFiniteLoss') {
-      throw new AppError('diverged', `the loss stopped being a finite number at iteration ${session.iteration}`, {
-        hint: 'lower base_lr in the solver',
-      })
+      throw new AppError(
+        'diverged',
+        `the loss stopped being a finite number at iteration ${session.iteration}`,
+        {
+          hint: 'lower base_lr in the solver',
+        },
+      )
     }
     iteration += chunk
     terminal.advance(iteration, `loss ${rows[rows.length - 2].toFixed(4)}`)

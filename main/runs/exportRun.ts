@@ -138,6 +138,7 @@ async function meanImage(file: string): Promise<MeanImage> {
     stored.byteOffset + blob.offsetBytes,
     stored.byteOffset + blob.offsetBytes + blob.count * (blob.type === 'float32' ? 4 : 8),
   )
-  const values = blob.type === 'float32' ? new Float32Array(bytes) : Float32Array.from(new Float64Array(bytes))
+  const values =
+    blob.type === 'float32' ? new Float32Array(bytes) : Float32Array.from(new Float64Array(bytes))
   return { shape: [channels, height, width], values }
 }

@@ -16,12 +16,22 @@ export function loopNet({ train, test, session, testIterations, testImages }: Op
   return {
     prunable: prunableLayers(train, session),
     trainOutputs: session.trainOutputs.map((name) => netOutput(train, name)),
-    testOutputs: session.testOutputs.map((name) => netOutput(test, name)),
     trainAccuracy: accuracyOutput(train, session.trainOutputs),
-    testAccuracy: accuracyOutput(test, session.testOutputs),
-    testLoss: lossOutput(test, session.testOutputs),
+    ...testNet(test, session),
     testIterations,
     testImages,
+  }
+}
+
+/** How to read the outputs of the session's test net. */
+export function testNet(
+  test: NetGraph,
+  session: Session,
+): Pick<LoopNet, 'testOutputs' | 'testAccuracy' | 'testLoss'> {
+  return {
+    testOutputs: session.testOutputs.map((name) => netOutput(test, name)),
+    testAccuracy: accuracyOutput(test, session.testOutputs),
+    testLoss: lossOutput(test, session.testOutputs),
   }
 }
 
