@@ -8,6 +8,14 @@ const restrict = (files, patterns, ignores = []) => ({
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
 })
 
+const mainFolders = ['caffe', 'data', 'engine', 'net', 'olmp', 'onnx', 'projects', 'runs']
+
+/** Imports of the other folders of main. */
+const mainExcept = (...allowed) => {
+  const others = mainFolders.filter((folder) => !allowed.includes(folder))
+  return `^(\\.\\./)+(${others.join('|')})(/|$)`
+}
+
 const edges = {
   regex: '(^|/)(ipc|cli)(/|$)',
   message: 'Nothing imports main/ipc or main/cli: they are edges that call services.',
@@ -23,6 +31,10 @@ export default tseslint.config(
   {
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/ban-ts-comment': ['error', { 'ts-ignore': true, 'ts-expect-error': true }],
       eqeqeq: 'error',
@@ -46,15 +58,20 @@ export default tseslint.config(
   restrict(['main/{data,runs,onnx,cli}/**/*.ts'], [electron, edges], ['main/cli/**']),
   restrict(
     ['main/net/**/*.ts'],
-    [electron, { regex: '^\\.\\./', ...types, message: 'main/net stands alone.' }],
+    [electron, edges, { regex: mainExcept('net'), ...types, message: 'main/net stands alone.' }],
   ),
   restrict(
     ['main/caffe/**/*.ts'],
-    [electron, { regex: '^\\.\\./(?!net/)', ...types, message: 'main/caffe imports main/net only.' }],
+    [
+      electron,
+      edges,
+      { regex: mainExcept('caffe', 'net'), ...types, message: 'main/caffe imports main/net only.' },
+    ],
   ),
   restrict(
     ['main/olmp/**/*.ts'],
     [
+      edges,
       { regex: '^(electron|node:)', message: 'main/olmp is pure.' },
       {
         regex: '^\\.\\./(?!net/)',

@@ -1,0 +1,98 @@
+// What is told of an imported model: facts, and whether it can be compressed as it stands.
+
+import { stat } from 'node:fs/promises'
+
+import type { ImportedModel } from '../caffe/model'
+import { ensureTrainable, parameterCount, prunableLayers } from '../net/analysis'
+import { AppError, describeError } from '../net/errors'
+import { count, isPrunable, type LayerOf, type NetGraph } from '../net/graph'
+import { generalRule, type NetFacts } from '../olmp/presets'
+import type { OlmpSettings } from '../olmp/settings'
+import type { FileChoice, LayerFact, ModelReport } from '../projects/types'
+import type { ModelSource } from '../runs/types'
+
+const roles: FileChoice['role'][] = ['net', 'deploy', 'solver', 'weights', 'solverstate', 'mean']
+
+export async function modelReport(source: ModelSource, model: ImportedModel): Promise<ModelReport> {
+  const graph = model.train ?? model.test ?? model.deploy
+  const obstacle = findObstacle(model)
+  return {
+    source,
+    name: model.name,
+    files: roles.map((role) => ({ role, ...model.files[role] })),
+    data: model.data.map(({ phase, layer, statedSource, resolved, info }) => ({
+      phase,
+      layer,
+      statedSource,
+      resolved,
+      entries: info?.entries ?? null,
+      shape: info?.shape ?? null,
+    })),
+    notes: model.notes,
+    layers: graph === null ? [] : layerFacts(graph),
+    parameters: graph === null ? 0 : parameterCount(graph),
+    prunableParameters: graph === null ? 0 : prunableCount(graph),
+    weightsBytes: model.weights === null ? null : await fileSize(model.weights.file),
+    obstacle,
+    suggested: obstacle === null ? suggestedSettings(model) : null,
+  }
+}
+
+function layerFacts(graph: NetGraph): LayerFact[] {
+  return graph.layers.map((layer) => ({
+    name: layer.name,
+    type: layer.type,
+    outputShape: layer.top_shapes[0] ?? [],
+    parameters: layer.parameters.reduce((sum, { shape }) => sum + count(shape), 0),
+    prunable: isPrunable(layer),
+  }))
+}
+
+function prunableCount(graph: NetGraph): number {
+  return prunableLayers(graph)
+    .flatMap(({ parameters }) => parameters)
+    .reduce((sum, { shape }) => sum + count(shape), 0)
+}
+
+/** One sentence for the reader, or null. */
+function findObstacle(model: ImportedModel): string | null {
+  if (model.train === null)
+    return 'There is no training net in the folder: add the train_val or train_test prototxt.'
+  if (model.test === null) return 'The net has no test phase, so its accuracy cannot be measured.'
+  if (model.solver === null)
+    return 'There is no solver in the folder: retraining needs its learning rate and decay.'
+  if (model.weights === null) return 'There are no trained weights in the folder: add the caffemodel.'
+  if (model.data.some(({ resolved }) => resolved === null))
+    return 'Say where the data is: the source the net names is not here.'
+  try {
+    ensureTrainable(model.train)
+    return null
+  } catch (error) {
+    if (error instanceof AppError) return describeError(error.toRecord())
+    throw error
+  }
+}
+
+function suggestedSettings(model: ImportedModel): OlmpSettings | null {
+  const facts = netFacts(model)
+  return facts === null ? null : generalRule(facts, 'ncs')
+}
+
+export function netFacts({ train, data }: ImportedModel): NetFacts | null {
+  const source = train?.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
+  const images = data.find(({ phase }) => phase === 'TRAIN')?.info?.entries
+  if (train === null || source === undefined || images === undefined) return null
+  return {
+    prunableTypes: prunableLayers(train).map(({ type }) => type),
+    prunableParameters: prunableCount(train),
+    trainImages: images,
+    trainBatch: source.params.batch_size,
+  }
+}
+
+async function fileSize(file: string): Promise<number | null> {
+  return stat(file).then(
+    ({ size }) => size,
+    () => null,
+  )
+}

@@ -1,0 +1,148 @@
+// Projects on disk: a folder per project, project.json in it, its runs below. Every write is whole or not there.
+
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+
+import { AppError } from '../net/errors'
+import type { ModelReport, Project } from './types'
+
+const formatVersion = 1
+const projectFile = 'project.json'
+
+export interface ProjectStoreOptions {
+  /** Holds one folder per project; made where it is not there. */
+  folder: string
+  /** Takes a deleted project's folder to where the user can get it back. */
+  moveToTrash(folder: string): Promise<void>
+}
+
+export class ProjectStore {
+  constructor(private readonly options: ProjectStoreOptions) {}
+
+  get folder(): string {
+    return this.options.folder
+  }
+
+  folderOf(id: string): string {
+    return path.join(this.options.folder, id)
+  }
+
+  runsFolderOf(id: string): string {
+    return path.join(this.folderOf(id), 'runs')
+  }
+
+  runFolderOf(id: string, runId: string): string {
+    return path.join(this.runsFolderOf(id), runId)
+  }
+
+  /** The readable projects, newest first, and what was wrong with the others. */
+  async list(): Promise<{ projects: Project[]; unreadable: AppError[] }> {
+    await mkdir(this.options.folder, { recursive: true })
+    const entries = await readdir(this.options.folder, { withFileTypes: true })
+    const projects: Project[] = []
+    const unreadable: AppError[] = []
+    for (const entry of entries.filter((candidate) => candidate.isDirectory())) {
+      try {
+        projects.push(await this.open(entry.name))
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error
+        unreadable.push(error)
+      }
+    }
+    projects.sort((a, b) => b.created.localeCompare(a.created))
+    return { projects, unreadable }
+  }
+
+  async create(report: ModelReport, name = report.name): Promise<Project> {
+    const project: Project = {
+      formatVersion,
+      id: projectId(name),
+      name,
+      created: new Date().toISOString(),
+      report,
+      referenceAccuracy: null,
+    }
+    await mkdir(this.folderOf(project.id), { recursive: true })
+    await this.save(project)
+    return project
+  }
+
+  async open(id: string): Promise<Project> {
+    const file = path.join(this.folderOf(id), projectFile)
+    let text: string
+    try {
+      text = await readFile(file, 'utf8')
+    } catch (cause) {
+      throw new AppError('unknown-project', 'The project cannot be read.', {
+        file,
+        cause,
+        hint: 'Create it again from its model folder.',
+      })
+    }
+    return parseProject(text, id, file)
+  }
+
+  async save(project: Project): Promise<void> {
+    await writeWhole(path.join(this.folderOf(project.id), projectFile), JSON.stringify(project, null, 1))
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.open(id)
+    await this.options.moveToTrash(this.folderOf(id))
+  }
+}
+
+function parseProject(text: string, id: string, file: string): Project {
+  const refuse = (message: string, cause?: unknown) =>
+    new AppError('unreadable-project', message, {
+      file,
+      cause,
+      hint: 'Create the project again from its model folder; its runs stay in the folder beside this file.',
+    })
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw refuse('The project file is not valid JSON.', cause)
+  }
+  const project = value as Partial<Project> | null
+  if (typeof project !== 'object' || project === null) throw refuse('The project file holds no project.')
+  if (project.formatVersion !== formatVersion) {
+    throw refuse(
+      `The project file has format ${String(project.formatVersion)}; this app reads format ${formatVersion}.`,
+    )
+  }
+  const complete =
+    project.id === id && typeof project.name === 'string' && typeof project.created === 'string'
+  if (!complete || typeof project.report?.source?.folder !== 'string')
+    throw refuse('The project file is incomplete.')
+  return project as Project
+}
+
+/** A readable folder name that no other project has. */
+function projectId(name: string): string {
+  const words = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40)
+  return `${words === '' ? 'project' : words.replace(/-+$/, '')}-${randomBytes(4).toString('hex')}`
+}
+
+async function writeWhole(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`
+  const handle = await open(temporary, 'w')
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  try {
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}

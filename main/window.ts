@@ -1,0 +1,109 @@
+// The window: sandboxed, served from app://, locked to its own pages.
+
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+
+import { app, BrowserWindow, protocol, type Session, session } from 'electron'
+
+import { readWindowPlace, writeWindowPlace } from './windowPlace'
+
+const scheme = 'app'
+const origin = `${scheme}://studio`
+
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const contentTypes: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.woff2': 'font/woff2',
+}
+
+/** Before the app is ready. */
+export function registerScheme(): void {
+  protocol.registerSchemesAsPrivileged([{ scheme, privileges: { standard: true, secure: true } }])
+}
+
+/** Serves the files of one folder, and nothing outside it. */
+export function serveRenderer(folder: string): void {
+  protocol.handle(scheme, async (request) => {
+    const url = new URL(request.url)
+    const file = path.join(folder, decodeURIComponent(url.pathname === '/' ? '/index.html' : url.pathname))
+    const type = contentTypes[path.extname(file)]
+    const inside = file.startsWith(folder + path.sep)
+    if (url.origin !== origin && url.host !== 'studio') return new Response(null, { status: 404 })
+    if (!inside || type === undefined || !(await isFile(file))) return new Response(null, { status: 404 })
+    return new Response(await readFile(file), {
+      headers: {
+        'Content-Type': type,
+        'Content-Security-Policy': contentSecurityPolicy,
+        'X-Content-Type-Options': 'nosniff',
+      },
+    })
+  })
+}
+
+function isFile(file: string): Promise<boolean> {
+  return stat(file).then(
+    (entry) => entry.isFile(),
+    () => false,
+  )
+}
+
+/** Camera, location and the like: this app asks for none. */
+export function denyPermissions(target: Session = session.defaultSession): void {
+  target.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
+  target.setPermissionCheckHandler(() => false)
+}
+
+/** Every web contents there will ever be: no other page, no other window, no webview. */
+export function lockNavigation(): void {
+  app.on('web-contents-created', (_event, contents) => {
+    contents.setWindowOpenHandler(() => ({ action: 'deny' }))
+    contents.on('will-navigate', (event) => event.preventDefault())
+    contents.on('will-redirect', (event) => event.preventDefault())
+    contents.on('will-attach-webview', (event) => event.preventDefault())
+  })
+}
+
+/** True where a frame shows this app's own page. */
+export function isOwnPage(url: string): boolean {
+  return url.startsWith(`${origin}/`)
+}
+
+export function openWindow(preload: string): BrowserWindow {
+  const placeFile = path.join(app.getPath('userData'), 'window.json')
+  const place = readWindowPlace(placeFile)
+  const window = new BrowserWindow({
+    ...place,
+    minWidth: 880,
+    minHeight: 560,
+    show: false,
+    title: app.name,
+    backgroundColor: '#1e1f22',
+    webPreferences: {
+      preload,
+      sandbox: true,
+      contextIsolation: true,
+      nodeIntegration: false,
+      webSecurity: true,
+      spellcheck: false,
+    },
+  })
+  window.once('ready-to-show', () => window.show())
+  window.on('close', () => writeWindowPlace(placeFile, window.getNormalBounds()))
+  void window.loadURL(`${origin}/index.html`)
+  return window
+}

@@ -1,0 +1,8 @@
+/// <reference types="vite/client" />
+import type { Api } from '../preload/contract'
+
+declare global {
+  interface Window {
+    readonly api: Api
+  }
+}

@@ -1,0 +1,55 @@
+// How numbers read, everywhere: thousands separated, always with a unit.
+
+const integers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+const oneDecimal = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+
+export function formatInteger(value: number): string {
+  return integers.format(value)
+}
+
+/** 0.9773 -> 97.73% */
+export function formatPercent(fraction: number): string {
+  return Number.isFinite(fraction) ? `${(fraction * 100).toFixed(2)}%` : '–'
+}
+
+/** A difference of two fractions, in percentage points: +0.05 points. */
+export function formatPoints(difference: number): string {
+  const points = difference * 100
+  const rounded = Math.abs(points) < 0.005 ? 0 : points
+  const sign = rounded > 0 ? '+' : rounded < 0 ? '−' : '±'
+  return `${sign}${Math.abs(rounded).toFixed(2)} points`
+}
+
+/** 297.68 -> 297.7× */
+export function formatRatio(ratio: number): string {
+  return Number.isFinite(ratio) ? `${oneDecimal.format(ratio)}×` : '–'
+}
+
+/** Decimal units, as files are sold and networks are described: 1.07 MB. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`
+  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(2)} MB`
+  return `${(bytes / 1e9).toFixed(2)} GB`
+}
+
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 60) return `${whole} s`
+  const minutes = Math.floor(whole / 60)
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+export function formatLoss(value: number): string {
+  if (!Number.isFinite(value)) return '–'
+  return Math.abs(value) >= 0.001 || value === 0 ? value.toFixed(4) : value.toExponential(2)
+}
+
+export function formatDate(iso: string): string {
+  return new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+}
+
+export function formatShape(shape: number[]): string {
+  return shape.length === 0 ? 'scalar' : shape.join(' × ')
+}

@@ -1,0 +1,78 @@
+// The real app, in a fresh data folder.
+
+import { existsSync, mkdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+import { _electron, type ElectronApplication, type Page } from 'playwright-core'
+
+const projectRoot = path.resolve(import.meta.dirname, '../..')
+const dist = path.join(projectRoot, 'node_modules/electron/dist')
+const executable = {
+  linux: path.join(dist, 'electron'),
+  darwin: path.join(dist, 'Electron.app/Contents/MacOS/Electron'),
+  win32: path.join(dist, 'electron.exe'),
+}[process.platform as 'linux' | 'darwin' | 'win32']
+
+export interface Studio {
+  app: ElectronApplication
+  page: Page
+  userData: string
+  /** What the processes wrote to stderr so far. */
+  stderr(): string
+  /** Errors and refusals (CSP, for one) on the page's console so far. */
+  pageErrors: string[]
+  close(options?: { keepData: boolean }): Promise<void>
+}
+
+export async function launchStudio(userData?: string): Promise<Studio> {
+  const folder = userData ?? (await mkdtemp(path.join(tmpdir(), 'olmp-e2e-')))
+  const asRoot = process.platform === 'linux' && process.getuid?.() === 0
+  const app = await _electron.launch({
+    executablePath: executable,
+    args: [...(asRoot ? ['--no-sandbox'] : []), '--disable-gpu', projectRoot],
+    env: { ...environment(), OLMP_USER_DATA: folder },
+  })
+  let stderr = ''
+  app.process().stderr?.on('data', (chunk) => (stderr += chunk))
+  const page = await app.firstWindow()
+  const pageErrors: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') pageErrors.push(message.text())
+  })
+  page.on('pageerror', (error) => pageErrors.push(error.message))
+  await app.evaluate(({ BrowserWindow }) => {
+    BrowserWindow.getAllWindows()[0].setContentSize(1280, 800)
+  })
+  return {
+    app,
+    page,
+    userData: folder,
+    stderr: () => stderr,
+    pageErrors,
+    async close({ keepData } = { keepData: false }) {
+      await app.close()
+      if (!keepData) await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** In both themes, into test-results/. */
+export async function screenshots(page: Page, name: string): Promise<void> {
+  const folder = path.join(projectRoot, 'test-results')
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: true })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await page.screenshot({ path: path.join(folder, `${name}-${colorScheme}.png`) })
+  }
+  await page.emulateMedia({ colorScheme: null })
+}
+
+/** What a test of the tests' own environment must not leak: flags that turn Electron into Node. */
+function environment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== 'ELECTRON_RUN_AS_NODE',
+  )
+  return Object.fromEntries(entries)
+}
