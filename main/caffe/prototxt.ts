@@ -10,7 +10,7 @@ import { checkTextTree } from './textCheck'
 import { childMessages, readTextTree, type TextMessage } from './textTree'
 
 /** The largest prototxt met in practice is about 1 MB; blobs do not belong in text. */
-export const maxPrototxtBytes = 64 * 1024 * 1024
+export const maxPrototxtBytes = 16 * 1024 * 1024
 
 function parse(
   type: protobuf.Type,

@@ -5,11 +5,14 @@ import { AppError } from '../net/errors'
 import type { SourceLocation } from '../net/graph'
 import { layerRules } from './build/rules'
 import { didYouMean } from './suggest'
-import { findField, isTextMessage, type TextField, type TextMessage, type TextScalar } from './textTree'
+import { clip, findField, isTextMessage, type TextField, type TextMessage, type TextScalar } from './textTree'
 
 function refuse(code: string, message: string, at: SourceLocation, hint?: string): never {
   throw new AppError(code, message, { ...at, hint })
 }
+
+// strings are names and paths
+const maxStringLength = 4096
 
 const integerRanges: Record<string, [bigint, bigint]> = {
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -19,13 +22,16 @@ const integerRanges: Record<string, [bigint, bigint]> = {
 }
 
 function checkInteger(field: protobuf.Field, value: TextScalar): void {
+  // longer ones are out of any range, and slow to find so
+  if (value.raw.length > 64)
+    refuse('bad-value', `'${field.name}' is out of range: ${clip(value.raw)}`, value.at)
   const digits = value.raw.replace(/^-/, '')
   if (
     value.kind !== 'number' ||
     !/^(0[xX][0-9A-Fa-f]+|[0-9]+)$/.test(digits) ||
     /^0[0-9]*[89]/.test(digits)
   ) {
-    refuse('bad-value', `'${field.name}' needs a whole number, found '${value.raw}'`, value.at)
+    refuse('bad-value', `'${field.name}' needs a whole number, found '${clip(value.raw)}'`, value.at)
   }
   const octal = /^0[0-7]+$/.test(digits)
   const magnitude = BigInt(octal ? `0o${digits.slice(1)}` : digits)
@@ -34,7 +40,7 @@ function checkInteger(field: protobuf.Field, value: TextScalar): void {
   if (number < low || number > high) {
     refuse(
       'bad-value',
-      `'${field.name}' is out of range: ${value.raw} is not within ${low} to ${high}`,
+      `'${field.name}' is out of range: ${clip(value.raw)} is not within ${low} to ${high}`,
       value.at,
     )
   }
@@ -49,7 +55,7 @@ function checkScalar(field: protobuf.Field, value: TextScalar): void {
       const quoted = value.kind === 'string' && names.includes(value.raw)
       const hint = quoted ? 'write it without quotes' : didYouMean(value.raw, names)
       const expected = `'${field.name}' takes one of ${names.join(', ')}`
-      refuse('bad-value', `${expected}; found '${value.raw}'`, value.at, hint)
+      refuse('bad-value', `${expected}; found '${clip(value.raw)}'`, value.at, hint)
     }
     return
   }
@@ -59,21 +65,24 @@ function checkScalar(field: protobuf.Field, value: TextScalar): void {
       if (value.kind !== 'string') {
         refuse(
           'bad-value',
-          `'${field.name}' needs a string, found ${value.raw}`,
+          `'${field.name}' needs a string, found ${clip(value.raw)}`,
           value.at,
           'put it in quotes',
         )
       }
+      if (value.raw.length > maxStringLength) {
+        refuse('bad-value', `'${field.name}' is a string of ${value.raw.length} characters`, value.at)
+      }
       return
     case 'bool':
       if (!/^(true|false|t|f|True|False|0|1)$/.test(value.raw) || value.kind === 'string') {
-        refuse('bad-value', `'${field.name}' needs true or false, found '${value.raw}'`, value.at)
+        refuse('bad-value', `'${field.name}' needs true or false, found '${clip(value.raw)}'`, value.at)
       }
       return
     case 'float':
     case 'double':
       if (value.kind === 'string' || (value.kind === 'word' && !/^-?(inf|infinity|nan)$/i.test(value.raw))) {
-        refuse('bad-value', `'${field.name}' needs a number, found '${value.raw}'`, value.at)
+        refuse('bad-value', `'${field.name}' needs a number, found '${clip(value.raw)}'`, value.at)
       }
       return
     default:
@@ -85,11 +94,11 @@ function checkScalar(field: protobuf.Field, value: TextScalar): void {
 function refuseUnknownField(type: protobuf.Type, message: TextMessage, field: TextField): never {
   const layerType = type.name === 'LayerParameter' ? findField(message, 'type')?.value : undefined
   if (layerType !== undefined && !isTextMessage(layerType) && !layerRules.has(layerType.raw)) {
-    const unknown = `the layer type '${layerType.raw}', to which '${field.name}' belongs, is not known`
+    const unknown = `the layer type '${clip(layerType.raw)}', to which '${field.name}' belongs, is not known`
     refuse('unknown-layer', `${unknown}; supported are ${[...layerRules.keys()].join(', ')}`, layerType.at)
   }
   const hint = didYouMean(field.name, Object.keys(type.fields))
-  refuse('unknown-field', `unknown field '${field.name}' in ${type.name}`, field.at, hint)
+  refuse('unknown-field', `unknown field '${clip(field.name)}' in ${type.name}`, field.at, hint)
 }
 
 /** Throws AppError 'unknown-field', 'bad-value', 'repeated-field' or 'missing-field' with file, line and column. */

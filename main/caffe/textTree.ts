@@ -60,11 +60,12 @@ interface Token {
 // protobufjs stops at the same depth (protobuf's own default)
 const maxDepth = 100
 
-// Sticky: each pattern is tried at one offset only, so that a token costs time proportional to its own length.
-const blankPattern = /(?:[ \t\v\f\r\n]|#[^\n]*)*/y
-const stringPattern = /"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*'/y
+// Sticky: tried at one offset only, so that a token costs time proportional to its own length. Runs of any length are
+// scanned by hand: the engine's stack is the limit of a repeated group.
 const numberPattern = /0[xX][0-9A-Fa-f]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fF]?/y
 const wordPattern = /[A-Za-z_][A-Za-z0-9_]*/y
+// no number and no name comes near it
+const maxTokenLength = 4096
 
 class Scanner {
   private offset = 0
@@ -115,44 +116,64 @@ class Scanner {
     this.fail(`expected ${what}, found ${found}`)
   }
 
-  private match(pattern: RegExp): string | null {
-    pattern.lastIndex = this.offset
-    const match = pattern.exec(this.text)
-    return match === null ? null : match[0]
+  private skipBlanks(): void {
+    const { text } = this
+    for (;;) {
+      const character = text[this.offset]
+      if (character === '#') {
+        const end = text.indexOf('\n', this.offset)
+        this.offset = end === -1 ? text.length : end
+      } else if (character !== undefined && ' \t\v\f\r\n'.includes(character)) {
+        this.offset++
+      } else {
+        return
+      }
+    }
+  }
+
+  private readString(quote: string): Token {
+    const { text, offset } = this
+    for (let i = offset + 1; i < text.length && text[i] !== '\n'; i++) {
+      if (text[i] === '\\') i++
+      else if (text[i] === quote) {
+        this.offset = i + 1
+        return { kind: 'string', raw: text.slice(offset + 1, i), offset }
+      }
+    }
+    this.fail('this string has no closing quote on its line', offset)
+  }
+
+  private readMatch(kind: 'number' | 'word', pattern: RegExp): Token | null {
+    const { offset } = this
+    pattern.lastIndex = offset
+    const raw = pattern.exec(this.text)?.[0]
+    if (raw === undefined) return null
+    if (raw.length > maxTokenLength) this.fail(`a ${kind} of ${raw.length} characters`, offset)
+    this.offset += raw.length
+    const next = this.text[this.offset] ?? ''
+    if (kind === 'number' && /[A-Za-z0-9_]/.test(next))
+      this.fail(`'${clip(raw + next)}' is not a number`, offset)
+    return { kind, raw, offset }
   }
 
   private read(): Token {
-    this.offset += this.match(blankPattern)?.length ?? 0
-    const offset = this.offset
+    this.skipBlanks()
+    const { offset } = this
     if (offset >= this.text.length) return { kind: 'end', raw: '', offset }
     const character = this.text[offset]
     if ('{}<>:[],;-'.includes(character)) {
       this.offset++
       return { kind: 'punctuation', raw: character, offset }
     }
-    if (character === '"' || character === "'") {
-      const raw = this.match(stringPattern)
-      if (raw === null) this.fail('this string has no closing quote on its line', offset)
-      this.offset += raw.length
-      return { kind: 'string', raw: raw.slice(1, -1), offset }
-    }
-    for (const [kind, pattern] of [
-      ['number', numberPattern],
-      ['word', wordPattern],
-    ] as const) {
-      const raw = this.match(pattern)
-      if (raw === null) continue
-      this.offset += raw.length
-      if (kind === 'number' && /[A-Za-z0-9_]/.test(this.text[this.offset] ?? '')) {
-        this.fail(`'${clip(raw + this.text[this.offset])}' is not a number`, offset)
-      }
-      return { kind, raw, offset }
-    }
+    if (character === '"' || character === "'") return this.readString(character)
+    const token = this.readMatch('number', numberPattern) ?? this.readMatch('word', wordPattern)
+    if (token !== null) return token
     this.fail(`a character that the text format does not know: ${JSON.stringify(character)}`, offset)
   }
 }
 
-function clip(raw: string): string {
+/** For messages: what was written, shortened. */
+export function clip(raw: string): string {
   return raw.length > 40 ? `${raw.slice(0, 40)}...` : raw
 }
 

@@ -11,7 +11,7 @@ import type {
   ParamSpecMessage,
   V1LayerMessage,
 } from './messages'
-import { findField, locate } from './textTree'
+import { locate } from './textTree'
 import { upgradeV0Layers } from './upgradeV0'
 
 /** V1 enum name -> V2 type name. */
@@ -128,9 +128,10 @@ function inputLayers(net: NetMessage): LayerMessage[] {
       ...locate(net.text, dims.length > 0 ? 'input_dim' : 'input_shape'),
     })
   }
+  const places = net.text?.fields.filter((field) => field.name === 'input')
   return inputs.map((name, i) => {
     const shape = dims.length > 0 ? { dim: dims.slice(4 * i, 4 * i + 4) } : shapes[i]
-    const place = findField(net.text, 'input', i)?.at
+    const place = places?.[i]?.at
     return {
       name,
       type: 'Input',

@@ -86,17 +86,21 @@ function refuseBottom(
 
 /** Whether layer `index` reads, directly or through others, one of the blobs. */
 function dependsOn(layers: LayerMessage[], index: number, blobs: Set<string>): boolean {
-  const reached = new Set<number>()
-  const open = [index]
-  while (open.length > 0) {
-    const current = open.pop() ?? index
-    if (reached.has(current)) continue
-    reached.add(current)
+  const makers = new Map<string, number[]>()
+  layers.forEach(({ top }, i) => {
+    for (const name of top ?? []) {
+      const list = makers.get(name)
+      if (list === undefined) makers.set(name, [i])
+      else list.push(i)
+    }
+  })
+  const reached = new Set<number>([index])
+  // a set grows while it is walked
+  for (const current of reached) {
     for (const bottom of layers[current].bottom ?? []) {
       if (blobs.has(bottom)) return true
-      layers.forEach((other, i) => {
-        if (other.top?.includes(bottom)) open.push(i)
-      })
+      for (const maker of makers.get(bottom) ?? []) reached.add(maker)
+      makers.delete(bottom)
     }
   }
   return false
@@ -180,31 +184,23 @@ class GraphBuilder {
     if (built.tops.length !== tops.length) {
       context.fail('bad-layer', `makes ${built.tops.length} tops, but ${tops.length} are named`, 'top')
     }
+    const seen = new Set<string>()
     tops.forEach((top, i) => {
       const earlier = this.blobs.get(top)
       const inPlace = bottoms[i] === top
-      const at = findField(context.layer.text, 'top', i)?.at ?? context.layer.text?.at
+      const at = () => findField(context.layer.text, 'top', i)?.at ?? context.layer.text?.at
       if (inPlace && rule.inPlace !== true) {
-        throw new AppError(
-          'in-place',
-          `layer '${context.name}' (${context.layer.type ?? ''}) cannot work in place`,
-          {
-            ...at,
-            hint: `give its top a name other than '${top}'`,
-          },
-        )
+        const message = `layer '${context.name}' (${context.layer.type ?? ''}) cannot work in place`
+        throw new AppError('in-place', message, { ...at(), hint: `give its top a name other than '${top}'` })
       }
-      if (!inPlace && (earlier !== undefined || tops.indexOf(top) < i)) {
-        const other = earlier?.layer ?? context.name
-        throw new AppError(
-          'duplicate-top',
-          `the blob '${top}' is made by layer '${other}' and again by '${context.name}'`,
-          {
-            ...at,
-            hint: 'every top needs a name of its own, unless a layer works in place',
-          },
-        )
+      if (!inPlace && (earlier !== undefined || seen.has(top))) {
+        const message = `the blob '${top}' is made by layer '${earlier?.layer ?? context.name}' and again by '${context.name}'`
+        throw new AppError('duplicate-top', message, {
+          ...at(),
+          hint: 'every top needs a name of its own, unless a layer works in place',
+        })
       }
+      seen.add(top)
     })
     tops.forEach((top, i) => {
       const shape = context.checkShape(built.tops[i], `top '${top}'`, 'top')
