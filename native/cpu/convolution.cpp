@@ -1,6 +1,5 @@
 // Caffe's Convolution (and the OLMP fork's CConvolution where a mask is set): any number of spatial axes and of bottoms,
 // which share the weights.
-#include "cpu/channel_bias.h"
 #include "cpu/checks.h"
 #include "cpu/convolution_algorithm.h"
 #include "cpu/parameter_gradient.h"
@@ -42,19 +41,15 @@ class Convolution final : public Layer {
 
   void backward() override {
     for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
+      ConvolutionGradients gradients;
       if (ctx.parameter_gradients) {
         // Caffe accumulates over the bottoms; only the first meets what was there before.
-        const float beta = i == 0 ? begin_gradient(*ctx.parameters[0]) : 1.0F;
-        algorithm_->backward_weights(bottom(i).data, top(i).diff, beta, ctx.parameters[0]->tensor.diff);
-        if (bias_) {
-          float* diff = i == 0 ? begin_addition(*ctx.parameters[1]) : ctx.parameters[1]->tensor.diff;
-          add_channel_sums(diff, top(i).diff, geometry_.images, geometry_.outputs, geometry_.output_points(),
-                           ctx.threads);
-        }
+        gradients.weights = ctx.parameters[0]->tensor.diff;
+        gradients.weights_beta = i == 0 ? begin_gradient(*ctx.parameters[0]) : 1.0F;
+        if (bias_) gradients.bias = i == 0 ? begin_addition(*ctx.parameters[1]) : ctx.parameters[1]->tensor.diff;
       }
-      if (wants_gradient(ctx, i)) {
-        algorithm_->backward_data(top(i).diff, ctx.parameters[0]->effective, bottom(i).diff);
-      }
+      if (wants_gradient(ctx, i)) gradients.data = bottom(i).diff;
+      algorithm_->backward(bottom(i).data, top(i).diff, ctx.parameters[0]->effective, gradients);
     }
   }
 

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "cpu/channel_bias.h"
 #include "cpu/convolution_algorithm.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels/kernels.h"
@@ -40,7 +41,19 @@ class ColumnConvolution final : public ConvolutionAlgorithm {
     });
   }
 
-  void backward_weights(const float* x, const float* dy, float beta, float* dw) override {
+  void backward(const float* x, const float* dy, const float* weights, const ConvolutionGradients& gradients) override {
+    if (gradients.weights != nullptr) backward_weights(x, dy, gradients.weights_beta, gradients.weights);
+    if (gradients.bias != nullptr) add_channel_sums(gradients.bias, dy, g_.images, g_.outputs, points_, workers_);
+    if (gradients.data != nullptr) backward_data(dy, weights, gradients.data);
+  }
+
+  std::int64_t workspace_bytes() const override {
+    const std::int64_t floats = g_.columns_count() * workers_ + weight_count_ * (workers_ - 1);
+    return floats * static_cast<std::int64_t>(sizeof(float));
+  }
+
+ private:
+  void backward_weights(const float* x, const float* dy, float beta, float* dw) {
     for_each_image([&](int worker, std::int64_t image) {
       float* columns = columns_[static_cast<std::size_t>(worker)].get();
       image_to_columns(g_, x + image * g_.input_count(), columns);
@@ -57,7 +70,7 @@ class ColumnConvolution final : public ConvolutionAlgorithm {
     for (const FloatBuffer& partial : partial_) cpu_kernels().add(dw, partial.get(), weight_count_);
   }
 
-  void backward_data(const float* dy, const float* weights, float* dx) override {
+  void backward_data(const float* dy, const float* weights, float* dx) {
     for_each_image([&](int worker, std::int64_t image) {
       float* columns = columns_[static_cast<std::size_t>(worker)].get();
       for (int group = 0; group < g_.group; ++group) {
@@ -70,12 +83,6 @@ class ColumnConvolution final : public ConvolutionAlgorithm {
     });
   }
 
-  std::int64_t workspace_bytes() const override {
-    const std::int64_t floats = g_.columns_count() * workers_ + weight_count_ * (workers_ - 1);
-    return floats * static_cast<std::int64_t>(sizeof(float));
-  }
-
- private:
   // One worker per thread, each with a run of images; a single image is left to sgemm's own threads.
   template <typename Body>
   void for_each_image(const Body& body) {
@@ -104,11 +111,6 @@ class ColumnConvolution final : public ConvolutionAlgorithm {
 std::unique_ptr<ConvolutionAlgorithm> make_column_convolution(const ConvolutionGeometry& geometry, int threads,
                                                               const std::string& layer) {
   return std::make_unique<ColumnConvolution>(geometry, threads, layer);
-}
-
-std::unique_ptr<ConvolutionAlgorithm> make_convolution(const ConvolutionGeometry& geometry, int threads,
-                                                       const std::string& layer) {
-  return make_column_convolution(geometry, threads, layer);
 }
 
 }  // namespace olmp

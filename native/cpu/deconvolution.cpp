@@ -38,7 +38,9 @@ class Deconvolution final : public Layer {
 
   void forward() override {
     for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
-      algorithm_->backward_data(bottom(i).data, ctx.parameters[0]->effective, top(i).data);
+      ConvolutionGradients gradients;
+      gradients.data = top(i).data;
+      algorithm_->backward(nullptr, bottom(i).data, ctx.parameters[0]->effective, gradients);
       if (bias_) {
         add_channel_bias(top(i).data, ctx.parameters[1]->effective, geometry_.images, geometry_.channels,
                          geometry_.input_points());
@@ -49,8 +51,10 @@ class Deconvolution final : public Layer {
   void backward() override {
     for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
       if (ctx.parameter_gradients) {
-        const float beta = i == 0 ? begin_gradient(*ctx.parameters[0]) : 1.0F;
-        algorithm_->backward_weights(top(i).diff, bottom(i).data, beta, ctx.parameters[0]->tensor.diff);
+        ConvolutionGradients gradients;
+        gradients.weights = ctx.parameters[0]->tensor.diff;
+        gradients.weights_beta = i == 0 ? begin_gradient(*ctx.parameters[0]) : 1.0F;
+        algorithm_->backward(top(i).diff, bottom(i).data, nullptr, gradients);
         if (bias_) {
           float* diff = i == 0 ? begin_addition(*ctx.parameters[1]) : ctx.parameters[1]->tensor.diff;
           add_channel_sums(diff, top(i).diff, geometry_.images, geometry_.channels, geometry_.input_points(),

@@ -4,6 +4,7 @@
 #include <cfloat>
 
 #include "cpu/checks.h"
+#include "cpu/kernels/kernels.h"
 #include "cpu/parallel.h"
 
 namespace olmp {
@@ -118,9 +119,23 @@ void Pooler::backward(const float* x, const float* y, const float* dy, std::int6
 }
 
 void Pooler::max_plane(const float* x, float* y, std::int32_t* chosen) const {
+  // Windows [begin, end) of a row of windows lie inside the image's width.
+  const int begin = std::min(g_.output[1], (g_.pad[1] + g_.stride[1] - 1) / g_.stride[1]);
+  const int room = g_.input[1] + g_.pad[1] - g_.kernel[1];
+  const int end = room < 0 ? begin : std::max(begin, std::min(g_.output[1], room / g_.stride[1] + 1));
   for (int row = 0; row < g_.output[0]; ++row) {
     for (int column = 0; column < g_.output[1]; ++column) {
       const Window w = window(row, column);
+      if (column == begin && end > begin) {
+        const std::int32_t first = w.top * g_.input[1] + w.left;
+        if (cpu_kernels().max_pool_row(x + first, first, g_.input[1], w.bottom - w.top, g_.kernel[1], g_.stride[1],
+                                       end - begin, y, chosen)) {
+          y += end - begin;
+          chosen += end - begin;
+          column = end - 1;
+          continue;
+        }
+      }
       float best = -FLT_MAX;
       std::int32_t at = -1;
       for (int h = w.top; h < w.bottom; ++h) {

@@ -1,11 +1,12 @@
 #include "cpu/kernels/kernels.h"
 
 #include "cpu/kernels/elementwise.h"
+#include "cpu/kernels/max_pool.h"
 
 namespace olmp::OLMP_ISA {
 
 const Kernels& kernels() {
-  static const Kernels table{update, abs_moments, sum, sum_of_squares, update_mask, multiply, fill, negative_power, add};
+  static const Kernels table{update, abs_moments, sum, sum_of_squares, update_mask, multiply, fill, negative_power, max_pool_row, add};
   return table;
 }
 

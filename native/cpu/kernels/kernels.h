@@ -19,6 +19,11 @@ struct Kernels {
   void (*multiply)(float* out, const float* a, const float* b, std::int64_t n);
   void (*fill)(float* values, float value, std::int64_t n);
   void (*negative_power)(float* out, const float* base, float power, std::int64_t n);  // base ^ -power, base > 0
+  // `outputs` windows in a row, all inside the image: x is the first one's corner and `first` its index in the plane, whose
+  // rows are `width` long. Writes the largest element of each and its index, or -FLT_MAX and -1 where nothing is greater.
+  // False, and nothing done, for a stride it does not know (1 and 2 are known).
+  bool (*max_pool_row)(const float* x, std::int32_t first, int width, int kernel_h, int kernel_w, int stride, int outputs,
+                       float* y, std::int32_t* chosen);
   void (*add)(float* to, const float* from, std::int64_t n);
 };
 
