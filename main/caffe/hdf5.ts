@@ -82,7 +82,8 @@ async function withHdf5<T>(
   options: ReadOptions,
   read: (file: Hdf5File, store: ValueStore) => T,
 ): Promise<T> {
-  await h5wasm.ready
+  // errors as exceptions: libhdf5 would print them
+  ;(await h5wasm.ready).activate_throwing_error_handler()
   const store = new ValueStore(options.cacheFolder)
   let file: Hdf5File | null = null
   try {

@@ -4,6 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import h5wasm from 'h5wasm/node'
 import { afterAll, describe, expect, it } from 'vitest'
 import { buildGraph } from '../../main/caffe/build/buildGraph'
 import { readMean, readSolverState, readWeights, releaseWeights } from '../../main/caffe/caffemodel'
@@ -322,6 +323,31 @@ describe('damaged binary files', () => {
     expect(refused).toBeGreaterThan(cases / 10)
     expect(refused).toBeLessThan(cases)
     expect(process.memoryUsage().rss - rss).toBeLessThan(200e6)
+  })
+
+  it('HDF5 snapshots', async () => {
+    await h5wasm.ready
+    const whole = join(folder, 'whole.caffemodel.h5')
+    const h5 = new h5wasm.File(whole, 'w')
+    const layer = h5.create_group('data').create_group('ip')
+    layer.create_dataset({ name: '0', data: Float32Array.from(values(6)), shape: [2, 3] })
+    layer.create_dataset({ name: '1', data: Float32Array.from(values(2)), shape: [2] })
+    h5.close()
+    const bytes = readFileSync(whole)
+    const random = new Random(15)
+    let refused = 0
+    for (let i = 0; i < 200; i++) {
+      const damaged = Buffer.from(bytes)
+      // behind the signature; most of the file is structure
+      for (let n = 0; n < 8; n++)
+        damaged[8 + random.below(bytes.length - 8)] = random.pick([0, 255, random.below(256)])
+      writeFileSync(file, damaged)
+      const no = await check(`HDF5 ${i}`, async () =>
+        releaseWeights(await readWeights(file, { cacheFolder: folder })),
+      )
+      if (no) refused++
+    }
+    expect(refused).toBeGreaterThan(20)
   })
 
   it('random bytes', async () => {
