@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cpu/choose.h"
 #include "cpu/elementwise.h"
 #include "cpu/register.h"
 
@@ -12,7 +13,7 @@ class AbsVal {
  public:
   AbsVal(const nlohmann::json&, const std::string&) {}
   float forward(float x) const { return std::abs(x); }
-  float backward(float dy, float x, float) const { return x > 0.0f ? dy : (x < 0.0f ? -dy : 0.0f); }
+  float backward(float dy, float x, float) const { return choose(x > 0.0f, dy, choose(x < 0.0f, -dy, 0.0f)); }
   bool keeps_input() const { return true; }
 };
 

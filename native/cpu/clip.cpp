@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cpu/choose.h"
 #include "cpu/elementwise.h"
 #include "cpu/register.h"
 
@@ -14,7 +15,7 @@ class Clip {
   Clip(const nlohmann::json& params, const std::string&)
       : min_(params.at("min").get<float>()), max_(params.at("max").get<float>()) {}
   float forward(float x) const { return std::max(min_, std::min(x, max_)); }
-  float backward(float dy, float x, float) const { return x >= min_ && x <= max_ ? dy : 0.0f; }
+  float backward(float dy, float x, float) const { return choose((x >= min_) & (x <= max_), dy, 0.0f); }
   bool keeps_input() const { return true; }
 
  private:

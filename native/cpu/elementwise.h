@@ -30,8 +30,8 @@ class ElementwiseLayer final : public Layer {
     const float* x = bottom().data;
     float* y = top().data;
     float* kept = kept_input_.empty() ? nullptr : kept_input_.data();
-    const Op op = op_;
     for_each_range(ctx.threads, bottom().count(), [=](std::int64_t begin, std::int64_t end) {
+      const Op op = op_;  // a local one: the compiler must see that writing y does not change it
       if (kept != nullptr) std::copy(x + begin, x + end, kept + begin);
       for (std::int64_t i = begin; i < end; ++i) y[i] = op.forward(x[i]);
     });
@@ -43,8 +43,8 @@ class ElementwiseLayer final : public Layer {
     const float* y = top().data;
     const float* dy = top().diff;
     float* dx = bottom().diff;
-    const Op op = op_;
     for_each_range(ctx.threads, bottom().count(), [=](std::int64_t begin, std::int64_t end) {
+      const Op op = op_;
       for (std::int64_t i = begin; i < end; ++i) dx[i] = op.backward(dy[i], x[i], y[i]);
     });
   }

@@ -175,8 +175,12 @@ class Max final : public Eltwise {
     const float* dy = top().diff;
     float* dx = bottom(wanted).diff;
     const std::uint16_t* winner = winner_.data();
+    const auto mine = static_cast<std::uint16_t>(wanted);
     for_each_block([=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) dx[i] = winner[i] == wanted ? dy[i] : 0.0f;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const float gradient = dy[i];  // loaded in any case, so that the loop has no branch
+        dx[i] = winner[i] == mine ? gradient : 0.0f;
+      }
     });
   }
 

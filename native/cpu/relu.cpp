@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cpu/choose.h"
 #include "cpu/elementwise.h"
 #include "cpu/register.h"
 
@@ -15,7 +16,7 @@ class ReLU {
   ReLU(const nlohmann::json& params, const std::string&)
       : slope_(params.at("negative_slope").get<float>()) {}
   float forward(float x) const { return std::max(x, 0.0f) + slope_ * std::min(x, 0.0f); }
-  float backward(float dy, float x, float) const { return x > 0.0f ? dy : slope_ * dy; }
+  float backward(float dy, float x, float) const { return choose(x > 0.0f, dy, slope_ * dy); }
   bool keeps_input() const { return slope_ < 0.0f; }
 
  private:
