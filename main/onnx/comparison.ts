@@ -5,6 +5,8 @@ export interface ScoreLayout {
   classes: number
   /** Values per class and item: 1 for a classifier, H * W for a map. */
   positions: number
+  /** Caffe's ignore_label: positions with this label count in no accuracy. */
+  ignoreLabel?: number | null
 }
 
 export class ScoreComparison {
@@ -32,6 +34,7 @@ export class ScoreComparison {
       for (let position = 0; position < positions; position++) {
         const first = item * size + position
         const label = labels[item * positions + position]
+        if (label === (this.layout.ignoreLabel ?? undefined)) continue
         this.labels += 1
         if (isCorrect(engine, first, positions, classes, label)) this.correctEngine += 1
         if (isCorrect(onnx, first, positions, classes, label)) this.correctOnnx += 1
@@ -72,6 +75,7 @@ function isCorrect(
   classes: number,
   label: number,
 ): boolean {
+  if (!(label >= 0 && label < classes)) return false
   const own = scores[first + label * stride]
   if (Number.isNaN(own)) return false
   for (let c = 0; c < classes; c++) if (c !== label && scores[first + c * stride] >= own) return false

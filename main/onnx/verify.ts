@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { EngineAddon, Session } from '../engine/binding'
 import { AppError } from '../net/errors'
-import type { LayerOf, NetGraph } from '../net/graph'
+import type { LayerOf, NetGraph, Shape } from '../net/graph'
 import { count } from '../net/graph'
 import { ScoreComparison, softmax } from './comparison'
 import type { ScoreLayout } from './comparison'
@@ -122,40 +122,62 @@ interface Subject {
   layout: ScoreLayout
 }
 
+type Judge = LayerOf<'Accuracy'> | LayerOf<'SoftmaxWithLoss'>
+
 /** What is compared with what: the test net's scores, and the exported output made of them. */
-function findSubject(
-  testGraph: NetGraph,
-  deployGraph: NetGraph,
-  givenScoreBlob: string | undefined,
-): Subject {
+function findSubject(testGraph: NetGraph, deployGraph: NetGraph, scoreBlob: string | undefined): Subject {
   const dataLayer = testGraph.layers.find((layer) => layer.type === 'Data')
-  const judge =
-    testGraph.layers.find((layer) => layer.type === 'Accuracy') ??
-    testGraph.layers.find((layer) => layer.type === 'SoftmaxWithLoss')
   const input = deployGraph.layers.find((layer) => layer.type === 'Input')?.tops[0]
-  if (dataLayer === undefined || judge === undefined || input === undefined || dataLayer.tops.length < 2) {
+  const judges: Judge[] = [
+    ...testGraph.layers.filter((layer) => layer.type === 'Accuracy'),
+    ...testGraph.layers.filter((layer) => layer.type === 'SoftmaxWithLoss'),
+  ]
+  if (dataLayer === undefined || judges.length === 0 || input === undefined) {
     throw unsupported('the test net needs a Data layer with labels, and an Accuracy or SoftmaxWithLoss layer')
   }
-  const scoreBlob = givenScoreBlob ?? judge.bottoms[0]
-  const writer = deployGraph.layers.findLast((layer) => layer.tops.includes(scoreBlob))
-  if (writer === undefined) throw unsupported(`the exported net has no blob '${scoreBlob}'`)
-
-  const shape = writer.top_shapes[writer.tops.indexOf(scoreBlob)]
-  const reader = deployGraph.layers.find((layer) => layer.bottoms.includes(scoreBlob) && layer !== writer)
-  const axis = reader?.type === 'Softmax' ? reader.params.axis : judge.params.axis
-  if (axis !== 1) throw unsupported(`the classes lie on axis ${axis}, not 1`)
-  const common = {
-    dataLayer,
-    labelBlob: judge.bottoms[1],
-    scoreBlob,
-    input,
-    layout: { classes: shape[1], positions: count(shape.slice(2)) },
+  // Auxiliary classifiers have judges of their own, and are no part of the exported net.
+  for (const judge of judges) {
+    const scores = scoreBlob ?? judge.bottoms[0]
+    const output = findOutput(deployGraph, scores)
+    if (output === undefined) continue
+    const { shape, axis = judge.params.axis, name, compared } = output
+    if (axis !== 1) throw unsupported(`the classes of blob '${scores}' lie on axis ${axis}, not 1`)
+    const { ignore_label } = judge.params
+    const layout = { classes: shape[1], positions: count(shape.slice(2)), ignoreLabel: ignore_label }
+    return {
+      dataLayer,
+      labelBlob: judge.bottoms[1],
+      scoreBlob: scores,
+      input,
+      output: name,
+      compared,
+      layout,
+    }
   }
-  if (reader === undefined) return { ...common, output: scoreBlob, compared: 'scores' }
-  if (reader.type === 'Softmax') return { ...common, output: reader.tops[0], compared: 'probabilities' }
-  throw unsupported(
-    `blob '${scoreBlob}' is neither the output of the exported net nor the input of its Softmax`,
-  )
+  const [blob] = scoreBlob === undefined ? judges[0].bottoms : [scoreBlob]
+  throw unsupported(`blob '${blob}' is neither the output of the exported net nor the input of its Softmax`)
+}
+
+interface Output {
+  name: string
+  /** Of the scores. */
+  shape: Shape
+  /** Of the Softmax. */
+  axis?: number
+  compared: Subject['compared']
+}
+
+/** The output of the exported net that holds `scores` or their Softmax. */
+function findOutput(deployGraph: NetGraph, scores: string): Output | undefined {
+  const { layers } = deployGraph
+  const last = layers.findLastIndex((layer) => layer.tops.includes(scores))
+  if (last < 0) return undefined
+  const shape = layers[last].top_shapes[layers[last].tops.indexOf(scores)]
+  const readers = layers.slice(last + 1).filter((layer) => layer.bottoms.includes(scores))
+  if (readers.length === 0) return { name: scores, shape, compared: 'scores' }
+  const [reader] = readers
+  if (reader.type !== 'Softmax') return undefined
+  return { name: reader.tops[0], shape, axis: reader.params.axis, compared: 'probabilities' }
 }
 
 function unsupported(message: string): AppError {

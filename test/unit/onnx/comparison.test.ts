@@ -27,6 +27,13 @@ test('classes of maps lie `positions` apart', () => {
   expect(comparison.accuracyEngine).toBe(0.5)
 })
 
+test('ignored labels count in no accuracy, labels without a class count as wrong', () => {
+  const comparison = new ScoreComparison({ classes: 2, positions: 1, ignoreLabel: 255 })
+  const scores = Float32Array.of(1, 0, 1, 0, 1, 0)
+  comparison.add(scores, scores, Float32Array.of(0, 255, 7), 3)
+  expect(comparison.accuracyEngine).toBe(0.5)
+})
+
 test('a NaN is a difference without bound', () => {
   const comparison = new ScoreComparison(layout)
   comparison.add(Float32Array.of(1, 0, 0), Float32Array.of(NaN, 0, 0), Float32Array.of(0), 1)

@@ -4,12 +4,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Layer } from '../../../main/net/graph'
 import { exportVerifiedOnnx } from '../../../main/onnx/exportVerified'
 import type { ExportVerifiedOptions } from '../../../main/onnx/exportVerified'
 import { ModelProto } from '../../../main/onnx/schema'
 import { maskedWeights } from '../../../main/onnx/sessionWeights'
 import type { ReferenceOptions } from './referenceNet'
-import { ReferenceNet, uniform } from './referenceNet'
+import { common, ReferenceNet, uniform } from './referenceNet'
 
 const GREY: ReferenceOptions = {
   images: 230,
@@ -170,6 +171,24 @@ test.each([
     message: expect.stringContaining('image 0'),
   })
   expect(readdirSync(folder)).toEqual([])
+})
+
+test('the accuracy of an auxiliary classifier is passed over', async () => {
+  const net = new ReferenceNet(GREY)
+  const testGraph = net.testGraph()
+  const auxiliary: Layer = {
+    ...common('aux', ['aux/scores', 'label'], ['aux'], [[]]),
+    type: 'Accuracy',
+    params: { top_k: 1, axis: 1, ignore_label: null },
+  }
+  testGraph.layers.splice(1, 0, auxiliary)
+  const report = await exportVerifiedOnnx({ ...options(net), testGraph })
+  expect(report.agreement).toBe(1)
+  const without = { ...testGraph, layers: testGraph.layers.filter(({ name }) => name !== 'accuracy') }
+  await expect(exportVerifiedOnnx({ ...options(net), testGraph: without })).rejects.toMatchObject({
+    code: 'verification-unsupported',
+    message: expect.stringContaining("blob 'aux/scores'"),
+  })
 })
 
 test('an aborted verification leaves nothing', async () => {
