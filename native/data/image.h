@@ -27,16 +27,17 @@ struct ImageFault {
 constexpr std::uint64_t kMaxImagePixels = std::uint64_t{1} << 26;
 
 // Decodes a JPEG or PNG into `image`, reusing its memory. Returns false with `fault` set where it cannot.
-// As OpenCV: grey JPEGs and PNGs have 1 channel, PNGs with alpha 4 and all others 3 when unchanged. EXIF's orientation
-// is not applied, as in the OpenCV 2.4 of Caffe's time. 16-bit PNGs are refused when unchanged, as Caffe does.
+// The same bytes as OpenCV 4.6: grey JPEGs and PNGs have 1 channel, PNGs with transparency 4 and all others 3 when
+// unchanged. EXIF's orientation is not applied, as in the OpenCV 2.4 of Caffe's time. 16-bit PNGs are refused when
+// unchanged, as Caffe does.
 bool decode_image(std::string_view file, ImageColor color, Image& image, ImageFault& fault);
 
 // The two decoders behind it.
 bool decode_jpeg(std::string_view file, ImageColor color, Image& image, ImageFault& fault);
 bool decode_png(std::string_view file, ImageColor color, Image& image, ImageFault& fault);
 
-// Sets `fault` to something sound that is not read here; gives false. Not inline, as prepare_image: the decoders may not
-// have strings in the frame of their setjmp.
+// Sets `fault` to something sound that is not read here; gives false. Not inline, as prepare_image: the decoders may
+// not have strings in the frame of their setjmp.
 bool refuse_image(const char* what, ImageFault& fault);
 
 // Checks dimensions and sizes `image` for them.

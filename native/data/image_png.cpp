@@ -53,18 +53,17 @@ bool prepare(Decoder& decoder) {
     }
     png_set_strip_16(decoder.png);
   }
-  // Alpha is kept where the colour type has it, or where a palette has transparent entries; RGB with one transparent
-  // colour stays RGB.
-  const bool transparent_palette =
-      type == PNG_COLOR_TYPE_PALETTE && png_get_valid(decoder.png, decoder.info, PNG_INFO_tRNS) != 0;
-  const bool has_alpha = (type & PNG_COLOR_MASK_ALPHA) != 0 || transparent_palette;
+  // Alpha is kept where the colour type has it, or where a palette or RGB has transparent colours.
+  const bool transparent_color = (type & PNG_COLOR_MASK_COLOR) != 0 && (type & PNG_COLOR_MASK_ALPHA) == 0 &&
+                                 png_get_valid(decoder.png, decoder.info, PNG_INFO_tRNS) != 0;
+  const bool has_alpha = (type & PNG_COLOR_MASK_ALPHA) != 0 || transparent_color;
   const bool gray = decoder.color == ImageColor::kGray ||
                     (decoder.color == ImageColor::kUnchanged && type == PNG_COLOR_TYPE_GRAY);
   const bool alpha = decoder.color == ImageColor::kUnchanged && has_alpha;
 
   if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(decoder.png);
   if ((type & PNG_COLOR_MASK_COLOR) == 0 && depth < 8) png_set_expand_gray_1_2_4_to_8(decoder.png);
-  if (transparent_palette && alpha) png_set_tRNS_to_alpha(decoder.png);
+  if (transparent_color && alpha) png_set_tRNS_to_alpha(decoder.png);
   if (has_alpha && !alpha) png_set_strip_alpha(decoder.png);
   if (gray && (type & PNG_COLOR_MASK_COLOR) != 0) png_set_rgb_to_gray(decoder.png, 1, 0.299, 0.587);
   if (!gray && (type & PNG_COLOR_MASK_COLOR) == 0) png_set_gray_to_rgb(decoder.png);

@@ -61,14 +61,14 @@ LmdbReader::Meta LmdbReader::read_meta(std::uint64_t offset) const {
   // last_pg, txnid (8 each). An MDB_db: pad (4), flags, depth (2 each), three page counts, entries, root (8 each).
   constexpr std::size_t kMetaBytes = kPageHeader + 136;
   const auto file = file_.bytes();
-  if (file.size() < kMetaBytes || offset > file.size() - kMetaBytes) {
-    throw Error("truncated-file", "the file ends within LMDB's meta pages", path_);
-  }
-  const auto page = file.substr(offset, kMetaBytes);
-  const auto meta = page.substr(kPageHeader);
-  if ((load<std::uint16_t>(page, 10) & kMeta) == 0 || load<std::uint32_t>(meta, 0) != kMagic) {
+  const auto page = file.substr(std::min<std::uint64_t>(offset, file.size()), kMetaBytes);
+  const bool has_magic = page.size() >= kPageHeader + 4;
+  if (has_magic &&
+      ((load<std::uint16_t>(page, 10) & kMeta) == 0 || load<std::uint32_t>(page, kPageHeader) != kMagic)) {
     throw Error("not-an-lmdb", "the file does not start with LMDB's meta pages", path_);
   }
+  if (page.size() < kMetaBytes) throw Error("truncated-file", "the file ends within LMDB's meta pages", path_);
+  const auto meta = page.substr(kPageHeader);
   if (load<std::uint32_t>(meta, 4) != kVersion) {
     throw Error("unsupported", "the file has LMDB format version " + std::to_string(load<std::uint32_t>(meta, 4)) +
                                    "; version 1 (LMDB 0.9) is supported",
@@ -82,7 +82,9 @@ LmdbReader::Meta LmdbReader::read_meta(std::uint64_t offset) const {
 }
 
 LmdbReader::LmdbReader(const std::string& folder) : path_(data_file(folder)), file_(path_) {
-  if (file_.bytes().size() < 4) throw Error("not-an-lmdb", "the file is too short to be an LMDB", path_);
+  if (file_.bytes().size() < kPageHeader + 4) {
+    throw Error("not-an-lmdb", "the file is too short to be an LMDB", path_);
+  }
   Meta meta = read_meta(0);
   page_size_ = meta.page_size;
   // MAX_PAGESIZE of mdb.c.

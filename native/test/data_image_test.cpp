@@ -70,7 +70,7 @@ void append_bytes(png_structp png, png_bytep bytes, png_size_t size) {
 
 // `type`: PNG_COLOR_TYPE_*; rows as libpng wants them for it.
 std::string encode_png(int width, int height, int type, int depth, std::vector<std::uint8_t> rows,
-                       bool interlaced = false) {
+                       bool interlaced = false, const png_color_16* transparent = nullptr) {
   std::string file;
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
   png_infop info = png_create_info_struct(png);
@@ -80,6 +80,7 @@ std::string encode_png(int width, int height, int type, int depth, std::vector<s
                PNG_FILTER_TYPE_DEFAULT);
   const png_color palette[2] = {{10, 20, 30}, {200, 100, 50}};
   if (type == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, palette, 2);
+  if (transparent != nullptr) png_set_tRNS(png, info, nullptr, 0, transparent);
   png_write_info(png, info);
   std::vector<png_bytep> starts;
   const std::size_t stride = rows.size() / static_cast<std::size_t>(height);
@@ -187,6 +188,11 @@ TEST_CASE("PNG") {
   CHECK(bits.pixels == std::vector<std::uint8_t>{255, 0, 255, 0, 255, 0, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0});
   const auto palette = decode(encode_png(2, 1, PNG_COLOR_TYPE_PALETTE, 8, {1, 0}), ImageColor::kUnchanged);
   CHECK(palette.pixels == std::vector<std::uint8_t>{50, 30, 100, 20, 200, 10});
+
+  const png_color_16 transparent{0, 1, 2, 3, 0};
+  const auto keyed = encode_png(2, 1, PNG_COLOR_TYPE_RGB, 8, {1, 2, 3, 4, 5, 6}, false, &transparent);
+  CHECK(decode(keyed, ImageColor::kUnchanged).pixels == std::vector<std::uint8_t>{3, 6, 2, 5, 1, 4, 0, 255});
+  CHECK(decode(keyed, ImageColor::kColor).pixels == std::vector<std::uint8_t>{3, 6, 2, 5, 1, 4});
 }
 
 TEST_CASE("16-bit PNGs are refused unchanged, as in Caffe, and read as 8 bits when forced") {

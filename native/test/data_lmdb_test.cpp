@@ -135,6 +135,8 @@ TEST_CASE("what is not a sound database is named") {
 
   write_file(folder / "data.mdb", "");
   CHECK(describe(folder.path()) == "not-an-lmdb");
+  write_file(folder / "data.mdb", "this is a text, not a database");
+  CHECK(describe(folder.path()) == "not-an-lmdb");
   write_file(folder / "data.mdb", std::string(100000, 'x'));
   CHECK(describe(folder.path()) == "not-an-lmdb");
 

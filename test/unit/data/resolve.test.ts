@@ -61,11 +61,12 @@ describe('an LMDB', () => {
     const truncated = await failureOf(resolveDataset({ kind: 'test', path: lmdb }, options))
     expect(truncated.code).toBe('truncated-file')
     expect(truncated.file).toBe(file)
-    writeFileSync(file, 'not a database at all')
-    const other = await failureOf(resolveDataset({ kind: 'test', path: lmdb }, options))
-    expect(other.code).toBe('truncated-file')
-    writeFileSync(file, Buffer.alloc(20_000))
-    expect((await failureOf(resolveDataset({ kind: 'test', path: lmdb }, options))).code).toBe('not-an-lmdb')
+    for (const content of ['not a database at all', Buffer.alloc(20_000)]) {
+      writeFileSync(file, content)
+      expect((await failureOf(resolveDataset({ kind: 'test', path: lmdb }, options))).code).toBe(
+        'not-an-lmdb',
+      )
+    }
     expect(existsSync(file)).toBe(true)
   })
 })
@@ -160,10 +161,8 @@ describe('a LevelDB', () => {
       [transcoded, converted].map(({ folder }) => addon.readDatums(folder, 0, 10_000)),
     )
     expect(a.length).toBe(10_000)
-    // That database is in the order of convert_mnist_data, or shuffled: compare by content.
-    const digest = (images: typeof a) =>
-      images.map(({ label, pixels }) => `${label} ${Buffer.from(pixels).toString('latin1')}`).sort()
-    expect(digest(a)).toEqual(digest(b))
+    const asText = (images: typeof a) => images.map(({ label, pixels }) => `${label} ${pixels.join()}`)
+    expect(asText(a)).toEqual(asText(b))
   })
 })
 
