@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import { AppError } from '../net/errors'
 import type { NetGraph, Phase } from '../net/graph'
+import { outputs } from '../net/analysis'
 import { deriveDeploy } from '../net/deploy'
 import type { ModelSource } from '../runs/types'
 import { buildGraph } from './build/buildGraph'
@@ -23,7 +24,15 @@ import { locate, scanFolder, type FolderContents } from './folderScan'
 import { locateData, type DataAccess } from './locateData'
 import type { ImportedData, ImportedModel, Note, WeightFile } from './model'
 import type { DatumShape, ShapeEvidence } from './dataShape'
-import { deployInput, inferShapes, netState, phaseBuildOptions, withStage } from './phases'
+import {
+  checkMeans,
+  checkPhasesAgree,
+  deployInput,
+  inferShapes,
+  netState,
+  phaseBuildOptions,
+  withStage,
+} from './phases'
 import type { SolverFile } from './solver'
 import { matchWeights, parametersOf } from './weights'
 
@@ -219,6 +228,8 @@ class Importer {
         graphs[state.phase] = this.graph(file, build, state.phase === 'TRAIN')
       }
       const built = [graphs.TRAIN, graphs.TEST].filter((graph) => graph !== null)
+      for (const graph of built) await checkMeans(graph, notes)
+      if (graphs.TRAIN !== null && graphs.TEST !== null) checkPhasesAgree(graphs.TRAIN, graphs.TEST)
 
       const deploy = chooseDeploy(deploys, graphs.TRAIN ?? graphs.TEST)
       let deployGraph = deploy.value?.graph ?? null
@@ -235,6 +246,10 @@ class Importer {
           level: 'warning',
           message: 'there is no net to train in this folder, only one to deploy',
         })
+        const ends = deployGraph === null ? [] : outputs(deployGraph)
+        if (ends.length > 1) {
+          notes.push({ level: 'info', message: `the net has several outputs: ${ends.join(', ')}` })
+        }
       } else if (solver.value === null) {
         notes.push({
           level: 'warning',

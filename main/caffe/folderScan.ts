@@ -53,7 +53,11 @@ export function scanFolder(folder: string): FolderContents {
         listed = readdirSync(current, { withFileTypes: true })
       } catch (cause) {
         if (current !== folder) continue
-        throw new AppError('no-folder', 'this folder cannot be opened', { file: folder, cause })
+        throw new AppError('no-folder', 'this folder cannot be opened', {
+          file: folder,
+          hint: 'choose the folder that holds the model, not a file in it',
+          cause,
+        })
       }
       const backend = datasetBackend(current)
       if (backend !== null) {

@@ -1,7 +1,7 @@
 // One phase of an import: its state, its data's shapes, the options its graph is built with.
 
 import { AppError } from '../net/errors'
-import type { Phase } from '../net/graph'
+import type { Layer, NetGraph, Phase } from '../net/graph'
 import type { BuildOptions } from './build/context'
 import { readMean } from './caffemodel'
 import type { NetFile } from './classify'
@@ -110,5 +110,34 @@ export async function inferShapes(
     const assumed = `datums of (${inferred.shape.join(', ')}) are assumed, from ${inferred.reason}`
     const { file, line } = layer.text?.at ?? {}
     notes?.push({ level: 'info', message: `data layer '${name}' (${state.phase}): ${assumed}`, file, line })
+  }
+}
+
+/** Warns where a mean image cannot be subtracted from the datums: it must have their shape, before cropping. */
+export async function checkMeans(graph: NetGraph, notes: Note[]): Promise<void> {
+  for (const layer of graph.layers) {
+    if (layer.type !== 'Data' || layer.params.transform.mean_file === '') continue
+    const { datum_shape, transform } = layer.params
+    const shape = await meanShape(transform.mean_file)
+    if (shape !== null && shape.join() === datum_shape.join()) continue
+    const found = shape === null ? 'cannot be read' : `is (${shape.join(', ')})`
+    const message = `the mean image of data layer '${layer.name}' ${found}, its datums are (${datum_shape.join(', ')})`
+    notes.push({ level: 'warning', message, file: transform.mean_file })
+  }
+}
+
+/** Both phases are one net: a layer's parameters must have one shape. Throws AppError 'shape-mismatch'. */
+export function checkPhasesAgree(train: NetGraph, test: NetGraph): void {
+  const trained = new Map(train.layers.map((layer) => [layer.name, layer]))
+  for (const layer of test.layers) {
+    const twin = trained.get(layer.name)
+    if (twin === undefined || twin.parameters.length === 0 || layer.parameters.length === 0) continue
+    const shapes = (of: Layer) => of.parameters.map(({ shape }) => `(${shape.join(', ')})`).join(' and ')
+    if (shapes(twin) === shapes(layer)) continue
+    const message = `layer '${layer.name}' has parameters of ${shapes(twin)} in training and ${shapes(layer)} in testing`
+    throw new AppError('shape-mismatch', message, {
+      ...layer.at,
+      hint: 'the datasets of both phases must hold images of one size',
+    })
   }
 }

@@ -89,6 +89,16 @@ export function addAccuracy(graph: NetGraph): NetGraph {
   return { ...graph, layers: [...graph.layers, layer] }
 }
 
+/** Blobs that no layer reads, in the order they are made. */
+export function outputs(graph: NetGraph): string[] {
+  const unread = new Set<string>()
+  for (const { bottoms, tops } of graph.layers) {
+    bottoms.forEach((bottom) => unread.delete(bottom))
+    tops.forEach((top) => unread.add(top))
+  }
+  return [...unread]
+}
+
 /** Convolutions and inner products, in net order. */
 export function prunableLayers(graph: NetGraph): (LayerOf<'Convolution'> | LayerOf<'InnerProduct'>)[] {
   return graph.layers.filter(isPrunable)

@@ -166,7 +166,7 @@ function buildHdf5Output(context: LayerContext): Built<'Silence'> {
 export const shapeRules: Record<string, Rule> = {
   Concat: { bottoms: [1, anyNumber], tops: [1, 1], build: buildConcat },
   Slice: { bottoms: [1, 1], tops: [1, anyNumber], build: buildSlice },
-  Eltwise: { bottoms: [2, anyNumber], tops: [1, 1], build: buildEltwise },
+  Eltwise: { bottoms: [2, anyNumber], tops: [1, 1], inPlace: true, build: buildEltwise },
   Flatten: { bottoms: [1, 1], tops: [1, 1], build: buildFlatten },
   Reshape: { bottoms: [1, 1], tops: [1, 1], build: buildReshape },
   Reduction: { bottoms: [1, 1], tops: [1, 1], build: buildReduction },

@@ -92,6 +92,14 @@ describe('connections', () => {
     ])
   })
 
+  it('adds in place, onto the first bottom only', () => {
+    const sum = (first: string, second: string) => () =>
+      graphOf(`${input}layer { name: "r" type: "Power" bottom: "x" top: "y" }
+        layer { name: "s" type: "Eltwise" bottom: "${first}" bottom: "${second}" top: "x" }`)
+    expect(sum('x', 'y')().layers).toHaveLength(3)
+    expect(refusal(sum('y', 'x')).code).toBe('duplicate-top')
+  })
+
   it('takes the layers of the phase, and of the stage', () => {
     const text = `${input}
       layer { name: "a" type: "ReLU" bottom: "x" top: "a" include { phase: TRAIN } }

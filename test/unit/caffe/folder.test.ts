@@ -208,6 +208,39 @@ describe('importFolder', () => {
     })
   })
 
+  it('warns of a mean image of another size, and refuses datasets of two sizes', async () => {
+    const mean = BlobProto.fromObject({ num: 1, channels: 1, height: 9, width: 9, data: ramp(81) })
+    const net = trainTest.replace(
+      'data_param',
+      'transform_param { mean_file: "mean.binaryproto" } data_param',
+    )
+    const folder = modelFolder({
+      'train_test.prototxt': net,
+      'mean.binaryproto': BlobProto.encode(mean).finish(),
+    })
+    lmdb(folder, 'mnist_train_lmdb')
+    lmdb(folder, 'mnist_test_lmdb')
+    const sized = (train: number, test: number) =>
+      importFolder(
+        { folder },
+        {
+          describeDatums: async (path) => {
+            const side = path.endsWith('mnist_train_lmdb') ? train : test
+            return { entries: 1, shape: [1, side, side], encoded: false, floatData: false }
+          },
+        },
+      )
+    const { notes } = await sized(8, 8)
+    expect(notes.map(({ message }) => message)).toContain(
+      "the mean image of data layer 'mnist' is (1, 9, 9), its datums are (1, 8, 8)",
+    )
+    const refused = await refusalOf(sized(8, 10))
+    expect(refused.code).toBe('shape-mismatch')
+    expect(refused.text).toContain(
+      "layer 'ip' has parameters of (3, 72) and (3) in training and (3, 128) and (3) in testing",
+    )
+  })
+
   it('prefers weights that fit, that are not pruned, and says why', async () => {
     const folder = modelFolder({
       'train_test.prototxt': trainTest,

@@ -11,7 +11,7 @@ import { importFolder } from '../../../main/caffe/folder'
 import { matchWeights, parametersOf } from '../../../main/caffe/weights'
 import { AppError } from '../../../main/net/errors'
 import { count, type NetGraph, type Phase } from '../../../main/net/graph'
-import { parameterCount } from '../../../main/net/analysis'
+import { outputs, parameterCount } from '../../../main/net/analysis'
 
 const shared = join(import.meta.dirname, '../../../../shared')
 const present = existsSync(join(shared, 'fixtures/zoo'))
@@ -27,11 +27,8 @@ function filesBelow(folder: string): string[] {
 }
 
 function graphLine(graph: NetGraph): string {
-  const outputs = new Set(graph.layers.flatMap(({ tops }) => tops))
-  graph.layers.forEach(({ bottoms, tops }) =>
-    bottoms.forEach((bottom) => !tops.includes(bottom) && outputs.delete(bottom)),
-  )
-  return `${graph.layers.length} layers, ${parameterCount(graph)} parameters, outputs ${[...outputs].join(' ')}`
+  const size = `${graph.layers.length} layers, ${parameterCount(graph)} parameters`
+  return `${size}, outputs ${outputs(graph).join(' ')}`
 }
 
 /** The nets' data is not here: images as their authors had them. */

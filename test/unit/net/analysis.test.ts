@@ -3,6 +3,7 @@ import {
   addAccuracy,
   ensureTrainable,
   objective,
+  outputs,
   parameterCount,
   prunableLayers,
 } from '../../../main/net/analysis'
@@ -74,6 +75,13 @@ describe('addAccuracy', () => {
       'layer { name: "l" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "l" }',
     )
     expect(refusal(() => addAccuracy(graph)).code).toBe('no-accuracy')
+  })
+})
+
+describe('outputs', () => {
+  it('are the blobs that nothing reads, in-place layers included', () => {
+    const relu = 'layer { name: "r" type: "ReLU" bottom: "b" top: "b" }'
+    expect(outputs(net(ip('a', 'data'), ip('b', 'data'), relu, loss('loss', 'a')))).toEqual(['b', 'loss'])
   })
 })
 
