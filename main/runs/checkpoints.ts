@@ -109,9 +109,9 @@ export async function findCheckpoint(checkpointsFolder: string): Promise<Recover
 
 /** Verified and read. Throws AppError 'corrupt-checkpoint'. */
 export async function readCheckpoint(folder: string): Promise<Checkpoint> {
-  const manifest = parse<Manifest>(await readPart(folder, MANIFEST_FILE), folder, MANIFEST_FILE)
+  const manifest = parse(await readPart(folder, MANIFEST_FILE), folder, MANIFEST_FILE)
   const wanted = [ENGINE_STATE_FILE, LOOP_FILE]
-  if (manifest.formatVersion !== 1) throw corrupt(folder, 'the manifest is of an unknown format')
+  if (!isManifest(manifest)) throw corrupt(folder, 'the manifest is of an unknown format')
   for (const name of wanted) {
     const stated = manifest.files.find((file) => file.name === name)
     if (stated === undefined) throw corrupt(folder, `the manifest does not list ${name}`)
@@ -123,7 +123,9 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
     }
     if (actual.sha256 !== stated.sha256) throw corrupt(folder, `${name} does not match its checksum`)
   }
-  const content = parse<CheckpointContent>(await readPart(folder, LOOP_FILE), folder, LOOP_FILE)
+  // Its checksum has vouched for what is in it.
+  const content = parse(await readPart(folder, LOOP_FILE), folder, LOOP_FILE) as CheckpointContent
+  if (content.formatVersion !== 1) throw corrupt(folder, `${LOOP_FILE} is of an unknown format`)
   return { folder, content, bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0) }
 }
 
@@ -189,9 +191,21 @@ async function readPart(folder: string, name: string): Promise<string> {
   })
 }
 
-function parse<T>(text: string, folder: string, name: string): T {
+function isManifest(value: unknown): value is Manifest {
+  if (typeof value !== 'object' || value === null || !('formatVersion' in value) || !('files' in value))
+    return false
+  return value.formatVersion === 1 && Array.isArray(value.files) && value.files.every(isManifestFile)
+}
+
+function isManifestFile(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && 'name' in value && 'bytes' in value && 'sha256' in value
+  )
+}
+
+function parse(text: string, folder: string, name: string): unknown {
   try {
-    return JSON.parse(text) as T
+    return JSON.parse(text)
   } catch (error) {
     throw corrupt(folder, `${name} is not valid JSON`, error)
   }

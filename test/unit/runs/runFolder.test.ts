@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+
+import { experimentSettings } from '../../../main/olmp/presets'
+import { RunFolder } from '../../../main/runs/RunFolder'
+import { RunLock } from '../../../main/runs/RunLock'
+import type { RunRequest } from '../../../main/runs/types'
+
+const root = mkdtempSync(join(tmpdir(), 'olmp-folder-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const request: RunRequest = {
+  source: { folder: '/models/lenet' },
+  settings: experimentSettings('lenet-5', 'ncs'),
+  device: 'cpu',
+  threads: 2,
+  checkpointIntervalIterations: 1000,
+  keepCheckpoints: 3,
+}
+
+describe('RunFolder', () => {
+  it('is created, opened, updated and listed in order of creation', async () => {
+    const parent = join(root, 'runs')
+    const second = await RunFolder.create(join(parent, 'b'), request)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await RunFolder.create(join(parent, 'a'), request)
+    mkdirSync(join(parent, 'something-else'))
+    writeFileSync(join(parent, 'a-file'), '')
+    await second.update({ state: 'stopped', ended: '2026-01-01T00:00:00.000Z' })
+    const listed = await RunFolder.list(parent)
+    expect(listed.map((entry) => ('run' in entry ? entry.run.record.id : entry.error))).toEqual(['b', 'a'])
+    const reopened = await RunFolder.open(join(parent, 'b'))
+    expect(reopened.record).toEqual(second.record)
+    expect(reopened.record).toMatchObject({
+      formatVersion: 1,
+      request,
+      state: 'stopped',
+      model: null,
+      error: null,
+    })
+    expect(await reopened.readResult()).toBeNull()
+    expect(await RunFolder.list(join(root, 'nowhere'))).toEqual([])
+  })
+
+  it('lists a run that cannot be read with the reason', async () => {
+    const parent = join(root, 'damaged')
+    mkdirSync(join(parent, 'half'), { recursive: true })
+    writeFileSync(join(parent, 'half', 'run.json'), '{"formatVersion": 1,')
+    const [entry] = await RunFolder.list(parent)
+    expect(entry).toMatchObject({ error: { code: 'damaged-run', file: join(parent, 'half', 'run.json') } })
+  })
+
+  it('refuses what is no run, a newer one, and a second of the same name', async () => {
+    const folder = join(root, 'newer')
+    mkdirSync(folder)
+    await expect(RunFolder.open(folder)).rejects.toMatchObject({
+      code: 'not-a-run',
+      hint: expect.any(String),
+    })
+    await expect(RunFolder.create(folder, request)).rejects.toMatchObject({ code: 'run-exists' })
+    writeFileSync(join(folder, 'run.json'), '{"formatVersion": 9}')
+    await expect(RunFolder.open(folder)).rejects.toMatchObject({ code: 'newer-run' })
+    writeFileSync(join(folder, 'run.json'), '[]')
+    await expect(RunFolder.open(folder)).rejects.toMatchObject({ code: 'damaged-run' })
+  })
+
+  it('shows a run whose process is gone as paused', async () => {
+    const run = await RunFolder.create(join(root, 'gone'), request)
+    await run.update({ state: 'running' })
+    expect(await run.actualState()).toBe('paused')
+    const lock = await RunLock.acquire(run.path)
+    expect(await run.actualState()).toBe('running')
+    await lock.release()
+    expect(await run.actualState()).toBe('paused')
+  })
+})
+
+describe('RunLock', () => {
+  const lockOf = (name: string): [folder: string, file: string] => {
+    const folder = join(root, name)
+    mkdirSync(folder)
+    return [folder, join(folder, 'lock.json')]
+  }
+
+  it('is held once, and free after its release', async () => {
+    const [folder, file] = lockOf('lock-1')
+    const lock = await RunLock.acquire(folder)
+    await expect(RunLock.acquire(folder)).rejects.toMatchObject({
+      code: 'run-in-use',
+      message: `process ${process.pid} is working on this run`,
+    })
+    await lock.release()
+    expect(existsSync(file)).toBe(false)
+    await (await RunLock.acquire(folder)).release()
+  })
+
+  it('is given to one of many that ask at once', async () => {
+    const [folder, file] = lockOf('lock-2')
+    writeFileSync(file, '{"pid": 999999999, "started": ""}')
+    const answers = await Promise.allSettled(Array.from({ length: 8 }, () => RunLock.acquire(folder)))
+    expect(answers.filter((answer) => answer.status === 'fulfilled').length).toBe(1)
+  })
+
+  it.each([
+    ['of a process that is gone', '{"pid": 999999999, "started": "x:1"}'],
+    ['of an earlier process with the same id', JSON.stringify({ pid: process.pid, started: 'x:1' })],
+    ['cut short', '{"pid"'],
+    ['empty', ''],
+  ])('%s is taken over', async (_name, text) => {
+    const [folder, file] = lockOf(`lock-${text.length}`)
+    writeFileSync(file, text)
+    const lock = await RunLock.acquire(folder)
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ pid: process.pid })
+    await lock.release()
+  })
+
+  it('of another living process holds', async () => {
+    const [folder, file] = lockOf('lock-3')
+    const other = spawn('sleep', ['60'])
+    try {
+      writeFileSync(file, JSON.stringify({ pid: other.pid, started: '' }))
+      await expect(RunLock.acquire(folder)).rejects.toMatchObject({ code: 'run-in-use' })
+    } finally {
+      other.kill()
+    }
+  })
+})
