@@ -31,8 +31,25 @@ PoolMethod pool_method(const LayerContext& context) {
   refuse(context, "its pooling method '" + name + "' is unknown.");
 }
 
+namespace {
+
+bool halves(const PoolingGeometry& g) {
+  bool whole = true;
+  for (int a = 0; a < 2; ++a) {
+    whole = whole && g.kernel[a] == 2 && g.stride[a] == 2 && g.pad[a] == 0 && g.input[a] % 2 == 0;
+  }
+  return whole;
+}
+
+}  // namespace
+
 Pooler::Pooler(const LayerContext& context, const PoolingGeometry& geometry, PoolMethod method)
-    : g_(geometry), method_(method), phase_(context.phase), random_(context.random), threads_(context.threads) {
+    : g_(geometry),
+      method_(method),
+      halving_(method == PoolMethod::kMax && halves(geometry)),
+      phase_(context.phase),
+      random_(context.random),
+      threads_(context.threads) {
   for (int a = 0; a < 2; ++a) {
     require(g_.kernel[a] > 0 && g_.stride[a] > 0 && g_.pad[a] >= 0 && g_.pad[a] < g_.kernel[a], context,
             "its kernel and stride must be at least 1, and its padding smaller than its kernel.");
@@ -85,7 +102,9 @@ void Pooler::forward(const float* x, std::int64_t x_stride, float* y, std::int64
   for_each_plane([&](std::int64_t image, std::int64_t channel, std::size_t first) {
     const float* from = x + image * x_stride + channel * g_.input_points();
     float* to = y + image * y_stride + channel * g_.output_points();
-    if (method_ == PoolMethod::kMax) {
+    if (halving_) {
+      cpu_kernels().max_pool_2x2(from, g_.input[0], g_.input[1], to, chosen_.data() + first);
+    } else if (method_ == PoolMethod::kMax) {
       max_plane(from, to, chosen_.data() + first);
     } else if (method_ == PoolMethod::kAverage) {
       average_plane(from, to);
@@ -104,6 +123,10 @@ void Pooler::backward(const float* x, const float* y, const float* dy, std::int6
     const std::int64_t in = image * x_stride + channel * g_.input_points();
     const std::int64_t out = image * y_stride + channel * g_.output_points();
     float* to = dx + in;
+    if (halving_ && overwrite) {
+      cpu_kernels().max_pool_2x2_gradient(dy + out, chosen_.data() + first, g_.input[0], g_.input[1], to);
+      return;
+    }
     if (overwrite) std::fill(to, to + g_.input_points(), 0.0F);
     if (choice) {
       const std::int32_t* chosen = chosen_.data() + first;

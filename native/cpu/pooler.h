@@ -58,6 +58,7 @@ class Pooler {
 
   PoolingGeometry g_;
   PoolMethod method_;
+  bool halving_;  // maxima of whole 2 x 2 windows, which have kernels of their own
   Phase phase_;
   Random* random_;
   int threads_;

@@ -24,6 +24,9 @@ struct Kernels {
   // False, and nothing done, for a stride it does not know (1 and 2 are known).
   bool (*max_pool_row)(const float* x, std::int32_t first, int width, int kernel_h, int kernel_w, int stride, int outputs,
                        float* y, std::int32_t* chosen);
+  // The same for a whole plane of even height and width, 2 x 2 windows by 2, and its gradient (dx is overwritten).
+  void (*max_pool_2x2)(const float* x, int height, int width, float* y, std::int32_t* chosen);
+  void (*max_pool_2x2_gradient)(const float* dy, const std::int32_t* chosen, int height, int width, float* dx);
   void (*add)(float* to, const float* from, std::int64_t n);
 };
 
