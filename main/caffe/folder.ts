@@ -51,6 +51,11 @@ interface PhasePlan {
   data: ImportedData[]
 }
 
+/** Both phases often say the same of one layer. */
+function withoutRepeats(notes: Note[]): Note[] {
+  return [...new Map(notes.map((note) => [JSON.stringify(note), note])).values()]
+}
+
 class Importer {
   readonly notes: Note[] = []
   private readonly contents: FolderContents
@@ -282,7 +287,7 @@ class Importer {
         solver: solver.value?.spec ?? null,
         weights: chosen.weights,
         data: phases.flatMap(({ data }) => data),
-        notes,
+        notes: withoutRepeats(notes),
       }
     } catch (error) {
       if (chosen.weights !== null) releaseWeights(chosen.weights)

@@ -2,7 +2,7 @@
 // Values are copied out, because an HDF5 dataset need not lie in one piece.
 
 import { closeSync, openSync, readSync } from 'node:fs'
-import h5wasm, { Dataset, File as Hdf5File, Group } from 'h5wasm/node'
+import h5wasm, { Dataset, type File as Hdf5File, Group } from 'h5wasm/node'
 import { AppError } from '../net/errors'
 import { count } from '../net/graph'
 import type { ReadOptions } from './caffemodel'

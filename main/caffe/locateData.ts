@@ -4,7 +4,7 @@ import type { DatumSetInfo } from '../engine/binding'
 import { AppError } from '../net/errors'
 import type { Phase } from '../net/graph'
 import type { ModelSource } from '../runs/types'
-import { dataStatement } from './build/sources'
+import { dataStatement, type DataStatement } from './build/sources'
 import { isIncluded, type NetState } from './filter'
 import { datasetBackend, locate, type FolderContents } from './folderScan'
 import type { LayerMessage, NetMessage } from './messages'
@@ -28,6 +28,15 @@ export interface DataAccess {
 
 export function dataLayers(net: NetMessage, state: NetState): LayerMessage[] {
   return (net.layer ?? []).filter((layer) => dataStatement(layer) !== undefined && isIncluded(layer, state))
+}
+
+function whyMissing({ backend, source }: DataStatement): string {
+  const isDatabase = backend === 'LMDB' || backend === 'LEVELDB'
+  if (!isDatabase)
+    return `reads ${backend}${source === '' ? '' : ` ('${source}')`}: choose an LMDB or LevelDB in its place`
+  return source === ''
+    ? 'names no dataset: choose one'
+    : `names '${source}', which is not here: choose its dataset`
 }
 
 async function resolve(
@@ -87,9 +96,7 @@ export async function locateData(
     const { file, line } = layer.text?.at ?? { file: netFile, line: undefined }
     const found = locate(statement.source, 'folder', netFile, contents)
     if (found === null || datasetBackend(found) === null) {
-      const stated =
-        statement.source === '' ? 'names no dataset' : `names '${statement.source}', which is not here`
-      const message = `data layer '${name}' (${state.phase}) ${stated}: choose its dataset`
+      const message = `data layer '${name}' (${state.phase}) ${whyMissing(statement)}`
       notes.push({ level: 'warning', message, file, line })
       continue
     }

@@ -179,6 +179,24 @@ describe('importFolder', () => {
     expect(model.data[0].resolved).toBe('/cache/mnist')
   })
 
+  it('says of data that is no database what to do, once for both phases', async () => {
+    const images = `name: "i" layer { name: "d" type: "ImageData" top: "data" top: "label"
+      image_data_param { source: "list.txt" batch_size: 2 new_height: 8 new_width: 8 is_color: false } }
+      ${body} layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }`
+    const { notes, data } = await importFolder({ folder: modelFolder({ 'net.prototxt': images }) })
+    expect(data.map(({ backend, statedSource }) => [backend, statedSource])).toEqual([
+      ['images', 'list.txt'],
+      ['images', 'list.txt'],
+    ])
+    const messages = notes.map(({ message }) => message)
+    expect(messages).toContain(
+      "data layer 'd' (TRAIN) reads images ('list.txt'): choose an LMDB or LevelDB in its place",
+    )
+    expect(messages.filter((message) => message.includes('ImageData is read as a Data layer'))).toHaveLength(
+      1,
+    )
+  })
+
   it('refuses a dataset that the user chose and that is none', async () => {
     const folder = modelFolder({ 'train_test.prototxt': trainTest })
     expect((await refusalOf(importFolder({ folder, dataTrain: folder }))).code).toBe('no-dataset')
