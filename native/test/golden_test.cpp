@@ -189,12 +189,13 @@ class Case {
 }  // namespace
 
 TEST_CASE("layers agree with Caffe") {
-  const fs::path folder = golden_dir();
+  const fs::path folder = fs::absolute(golden_dir());
   const fs::path descriptions = environment("GOLDEN_DESCRIPTIONS", (folder / "descriptions.json").string());
   const std::string filter = environment("GOLDEN_FILTER", "");
   INFO("descriptions: ", descriptions.string());
   REQUIRE(fs::exists(descriptions));
   const json graphs = json::parse(std::ifstream(descriptions));
+  fs::current_path(folder);  // InfogainLoss's matrix is named relative to the folder
   int cases = 0;
   for (const auto& [name, graph] : graphs.items()) {
     if (name.find(filter) == std::string::npos) continue;
