@@ -103,6 +103,7 @@ bool Masks::threshold(std::size_t layer, double rate, float first_element, float
   if (moments_.empty()) {
     throw Error("no-moments", "layers cannot be masked before mu and sigma of their weights are known");
   }
+  if (std::isnan(rate)) return false;  // binding.ts, evaluateRates: leave the layer as it is
   double decoded = rate;
   if (encoding_ == RateEncoding::kMaskElement && !decode_mask_element(first_element, rate, decoded)) return false;
   threshold = static_cast<float>(std::max(moments_[layer].mu + decoded * moments_[layer].sigma, 0.0));

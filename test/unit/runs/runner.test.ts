@@ -214,6 +214,47 @@ describe.skipIf(addon === null)('runCompression', () => {
     expect(events.at(-1)).toMatchObject({ kind: 'error', error: { code: 'no-folder' } })
   })
 
+  it.each(['ncs', 'as-published'] as const)(
+    'leaves a layer alone that is not to be pruned (%s)',
+    async (mode) => {
+      const settings = tinySettings(mode, { layers: [{ name: 'ip2', prune: false }] })
+      const folder = await RunFolder.create(
+        join(root, 'runs', `run-${++count}`),
+        tinyRequest(model, settings),
+      )
+      const result = await run(folder)
+      const [ip1, ip2] = result?.sparsity.layers ?? []
+      expect([ip2.keptWeights, ip2.keptBiases]).toEqual([240, 10])
+      expect(ip1.keptWeights).toBeLessThan(ip1.weights)
+    },
+  )
+
+  it.each(['exact', 'mask-element'] as const)(
+    'measures candidates that leave layers out (%s)',
+    async (rateEncoding) => {
+      const opened = await openModel(
+        { folder: model },
+        { addon, cacheFolder: model, threads: 1, seed: 1, device: 'cpu', rateEncoding },
+      )
+      const { session } = opened
+      await session.computeMoments()
+      await session.setRates(Float64Array.of(0.5, 0.5))
+      await session.remask([0, 1])
+      const before = await session.keptCounts()
+      const kept = before.map((layer) => layer.keptWeights + layer.keptBiases)
+      for (const mode of ['independent', 'sequential'] as const) {
+        const rates = Float64Array.of(Number.NaN, Number.NaN, Number.NaN, 1.5, 0.9, Number.NaN)
+        const measured = await session.evaluateRates(rates, mode)
+        expect(measured.kept[0]).toBe(kept[0] + kept[1])
+        expect(measured.kept[1]).toBeGreaterThan(kept[0])
+        expect(measured.kept[1]).toBeLessThan(kept[0] + kept[1])
+        if (mode === 'independent') expect(measured.kept[2]).toBeGreaterThan(kept[1])
+        if (mode === 'independent') expect(await session.keptCounts()).toEqual(before)
+      }
+      await opened.close()
+    },
+  )
+
   it('tests with a batch that divides the test set where the stated one does not', async () => {
     const source = join(root, 'model-batch-64')
     await makeTinyModel(addon, source, { testBatch: 64 })
