@@ -39,12 +39,10 @@ export function registerScheme(): void {
 /** Serves the files of one folder, and nothing outside it. */
 export function serveRenderer(folder: string): void {
   protocol.handle(scheme, async (request) => {
-    const url = new URL(request.url)
-    const file = path.join(folder, decodeURIComponent(url.pathname === '/' ? '/index.html' : url.pathname))
-    const type = contentTypes[path.extname(file)]
-    const inside = file.startsWith(folder + path.sep)
-    if (url.origin !== origin && url.host !== 'studio') return new Response(null, { status: 404 })
-    if (!inside || type === undefined || !(await isFile(file))) return new Response(null, { status: 404 })
+    const file = requestedFile(request.url, folder)
+    const type = file === null ? undefined : contentTypes[path.extname(file)]
+    if (file === null || type === undefined || !(await isFile(file)))
+      return new Response(null, { status: 404 })
     return new Response(await readFile(file), {
       headers: {
         'Content-Type': type,
@@ -53,6 +51,19 @@ export function serveRenderer(folder: string): void {
       },
     })
   })
+}
+
+/** The file below the folder that the address names, or null. */
+function requestedFile(address: string, folder: string): string | null {
+  const url = new URL(address)
+  if (url.host !== 'studio') return null
+  try {
+    const file = path.join(folder, decodeURIComponent(url.pathname))
+    return file.startsWith(folder + path.sep) ? file : null
+  } catch {
+    // a percent sign that encodes nothing
+    return null
+  }
 }
 
 function isFile(file: string): Promise<boolean> {

@@ -53,3 +53,9 @@ export function formatDate(iso: string): string {
 export function formatShape(shape: number[]): string {
   return shape.length === 0 ? 'scalar' : shape.join(' × ')
 }
+
+/** Messages are written to follow a place (`net.prototxt:3:1: unknown ...`); alone they are sentences. */
+export function asSentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1)
+  return /[.?!]$/.test(capital) ? capital : `${capital}.`
+}

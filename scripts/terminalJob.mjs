@@ -1,6 +1,7 @@
 // What `npm start` does where no window can open: the sample model through the terminal command, compressed briefly,
 // exported and verified.
 import { spawn } from 'node:child_process'
+import fs from 'node:fs'
 import path from 'node:path'
 import { projectRoot } from './setup/shell.mjs'
 
@@ -15,12 +16,14 @@ function olmp(args) {
 
 /** The exit status: of the first command that failed, or 0. */
 export async function runTerminalJob(modelFolder) {
-  const model = path.relative(projectRoot, modelFolder)
   console.log('No display: instead of the window, a short run in the terminal.')
+  const model = path.relative(projectRoot, modelFolder)
   const run = path.join('.cache', 'runs', 'start')
+  fs.rmSync(path.join(projectRoot, run), { recursive: true, force: true })
+  const data = ['--data-train', 'mnist', '--data-test', 'mnist']
   const commands = [
-    ['compress', model, '--run-dir', run, '--iterations', '2000'],
-    ['export', run, '--output', path.join(run, 'lenet-300-100.onnx')],
+    ['compress', model, ...data, '--iterations', '3000', '--run-dir', run],
+    ['export', run, '--onnx', path.join(run, 'lenet-300-100.onnx')],
   ]
   for (const command of commands) {
     const status = await olmp(command)

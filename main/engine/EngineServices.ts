@@ -1,12 +1,11 @@
 // What the engine process can do, over the addon: one object per process.
 
 import { releaseWeights } from '../caffe/caffemodel'
-import { importFolder } from '../caffe/folder'
-import { resolveDataset } from '../data'
 import { AppError } from '../net/errors'
 import { ensureSample } from '../projects/samples'
 import type { ModelReport } from '../projects/types'
 import { exportOnnx, type ExportReport } from '../runs/exportRun'
+import { importModel } from '../runs/openModel'
 import { RunFolder } from '../runs/RunFolder'
 import { runCompression } from '../runs/runner'
 import type { ModelSource, RunEvent } from '../runs/types'
@@ -47,14 +46,8 @@ export class EngineServices {
   }
 
   async inspectModel(source: ModelSource, onProgress: Progress): Promise<ModelReport> {
-    const { addon } = this
     const cacheFolder = this.folders.cache
-    const model = await importFolder(source, {
-      describeDatums: (folder) => addon.describeDatums(folder),
-      resolveData: (request) => resolveDataset(request, { addon, cacheFolder }),
-      cacheFolder,
-      onProgress,
-    })
+    const model = await importModel(source, { addon: this.addon, cacheFolder, onProgress })
     try {
       return await modelReport(source, model)
     } finally {

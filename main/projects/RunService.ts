@@ -48,7 +48,7 @@ export class RunService {
   async list(projectId: string): Promise<RunSummary[]> {
     const listed = await RunFolder.list(this.options.store.runsFolderOf(projectId))
     const runs = listed.flatMap((entry) => ('run' in entry ? [entry.run] : []))
-    return (await Promise.all(runs.map((run) => summarise(projectId, run)))).reverse()
+    return (await Promise.all(runs.map((run) => this.summary(projectId, run)))).reverse()
   }
 
   async start(projectId: string, choices: CompressChoices): Promise<RunSummary> {
@@ -94,7 +94,8 @@ export class RunService {
   }
 
   async history(address: RunAddress): Promise<RunHistory> {
-    return readHistory(address.projectId, await this.open(address))
+    const history = await readHistory(address.projectId, await this.open(address))
+    return { ...history, summary: this.withStatus(history.summary) }
   }
 
   async delete(address: RunAddress): Promise<void> {
@@ -150,12 +151,7 @@ export class RunService {
       () => this.finish(address, null),
       (error: unknown) => this.finish(address, toErrorRecord(error)),
     )
-    const summary: RunSummary = {
-      ...(await summarise(projectId, run)),
-      state: 'running',
-      error: null,
-      ended: null,
-    }
+    const summary = await this.summary(projectId, run)
     this.options.events.send('runs:changed', summary)
     return summary
   }
@@ -168,7 +164,7 @@ export class RunService {
       await run.update({ state: 'failed', error, ended: new Date().toISOString() })
     }
     await this.keepReference(address.projectId, run)
-    this.options.events.send('runs:changed', await summarise(address.projectId, run))
+    this.options.events.send('runs:changed', await this.summary(address.projectId, run))
   }
 
   private async follow({ projectId, runId, events }: RunEventMessage): Promise<void> {
@@ -186,6 +182,16 @@ export class RunService {
     if (project.referenceAccuracy === measured) return
     await store.save({ ...project, referenceAccuracy: measured })
     events.send('projects:changed', undefined)
+  }
+
+  private async summary(projectId: string, run: RunFolder): Promise<RunSummary> {
+    return this.withStatus(await summarise(projectId, run))
+  }
+
+  /** A run just begun has not written so yet. */
+  private withStatus(summary: RunSummary): RunSummary {
+    const running = isRunning(this.status, { projectId: summary.projectId, runId: summary.id })
+    return running ? { ...summary, state: 'running', ended: null, error: null } : summary
   }
 
   private setStatus(status: EngineStatus): void {

@@ -125,8 +125,7 @@ export function chartOptions(chart: RunChart, syncKey: string, width: number, he
   return {
     width,
     height,
-    // room for the legend line, which uPlot puts below the plot
-    padding: [8, 12, 0, 0],
+    padding: [8, 26, 0, 0],
     cursor: { sync: { key: syncKey }, drag: { x: true, y: false } },
     scales: { x: { time: false }, y: chart.scale },
     axes: [

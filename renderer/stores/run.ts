@@ -99,6 +99,7 @@ export const useRunStore = defineStore('run', () => {
       }
       case 'test':
         series.value.addTest(event.record)
+        if (progress.value?.phase === 'reference') referenceAccuracy.value = event.record.accuracy
         break
       case 'search':
         search.value = event.records[event.records.length - 1] ?? search.value

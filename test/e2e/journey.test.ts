@@ -155,20 +155,23 @@ describe('pausing and crashing', () => {
 describe('a model folder of one’s own', () => {
   let studio: Studio
   let page: Page
+  let root: string
   let folder: string
 
   beforeAll(async () => {
     studio = await launchStudio()
     page = studio.page
-    folder = await mkdtemp(path.join(tmpdir(), 'olmp-model-'))
-    await cp(path.resolve(import.meta.dirname, '../../resources/samples/lenet-5'), folder, {
+    root = await mkdtemp(path.join(tmpdir(), 'olmp-model-'))
+    // one level down: the sample's prototxt names its data beside its folder
+    folder = path.join(root, 'lenet')
+    await cp(path.resolve(import.meta.dirname, '../../resources/samples/lenet-300-100'), folder, {
       recursive: true,
     })
   })
 
   afterAll(async () => {
     await studio.close()
-    await rm(folder, { recursive: true, force: true })
+    await rm(root, { recursive: true, force: true })
   })
 
   async function read(path: string): Promise<void> {

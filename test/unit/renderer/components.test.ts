@@ -34,9 +34,9 @@ describe('ErrorNotice', () => {
       hint: "did you mean 'kernel_size'?",
     }
     const text = mount(ErrorNotice, { error }).textContent
-    expect(text).toContain("unknown field 'kernal_size'")
+    expect(text).toContain("Unknown field 'kernal_size'.")
     expect(text).toContain('/m/net.prototxt:12:7')
-    expect(text).toContain("did you mean 'kernel_size'?")
+    expect(text).toContain("Did you mean 'kernel_size'?")
   })
 })
 
