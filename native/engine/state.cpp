@@ -97,13 +97,16 @@ void StateReader::read_header() {
     const nlohmann::json header = nlohmann::json::parse(text);
     meta_ = header.at("meta");
     const std::uint64_t payload = payload_limit - header_bytes;
+    std::uint64_t end = 0;
     for (const auto& entry : header.at("sections")) {
-      const Section section{entry.at("offset").get<std::uint64_t>(), entry.at("bytes").get<std::uint64_t>()};
-      if (section.offset > payload || section.bytes > payload - section.offset) {
-        fail("a section reaches past the end of the checkpoint");
+      const auto bytes = entry.at("bytes").get<std::uint64_t>();
+      if (entry.at("offset").get<std::uint64_t>() != end || bytes > payload - end) {
+        fail("the sections of the checkpoint are not where its header says");
       }
-      sections_[entry.at("name").get<std::string>()] = {kPreambleBytes + header_bytes + section.offset, section.bytes};
+      sections_[entry.at("name").get<std::string>()] = {kPreambleBytes + header_bytes + end, bytes};
+      end += bytes;
     }
+    if (end != payload) fail("the checkpoint holds more than its header says");
   } catch (const nlohmann::json::exception& error) {
     fail(std::string("the checkpoint's header cannot be read: ") + error.what());
   }
