@@ -111,7 +111,8 @@ export interface TrainResult {
 }
 
 export interface RateEvaluations {
-  /** One entry per candidate. Accuracy is NaN where the train net has no Accuracy layer. */
+  /** One entry per candidate; those not reached before cancel() are missing at the end. Accuracy is NaN where the
+   *  train net has no Accuracy layer. */
   accuracy: Float64Array
   loss: Float64Array
   /** Weights and biases kept over all prunable layers. */
@@ -139,11 +140,12 @@ export interface Session {
   setIteration(iteration: number): Promise<void>
 
   // --- running
-  /** `iterations` times: mask anew the layers whose bit is set in remask[i] (bit l = prunable layer l) with the current
-   *  rates, then forward, backward, update on the next batch. Nets of more than 32 prunable layers have
+  /** `iterations` times: mask anew the layers whose bit is set in remask[i] (bit l = prunable layer l; nets with
+   *  more than 32 of them take ceil(n / 32) words per iteration) with the current rates, then forward, backward, update on the next batch. Nets of more than 32 prunable layers have
    *  W = ceil(prunable layers / 32) words per iteration: layer l is bit l % 32 of remask[i * W + floor(l / 32)]. */
   train(iterations: number, remask?: Uint32Array): Promise<TrainResult>
-  /** Mean of each test output over `iterations` batches; the cursor continues where the last test ended, as in Caffe. */
+  /** Mean of each test output over `iterations` batches; the cursor continues where the last test ended, as in Caffe.
+   *  After cancel(): of the batches done, NaN where there was none. */
   test(iterations: number): Promise<Float64Array>
   /** Forward of the train net on the batch already loaded (the data layer is not advanced; loads one if there is none).
    *  Means of trainOutputs, then the total loss. */
@@ -156,6 +158,7 @@ export interface Session {
   // --- single steps, for tests
   setBlob(phase: Phase, blob: string, part: 'data' | 'diff', values: Float32Array): Promise<void>
   getBlob(phase: Phase, blob: string, part: 'data' | 'diff'): Promise<Float32Array>
+  /** On what the blobs hold: data layers load a batch only where there is none. */
   forward(phase: Phase): Promise<void>
   /** Backward from the diffs of the tops: losses start from their weight, other unread tops from what setBlob put there. */
   backward(phase: Phase): Promise<void>
