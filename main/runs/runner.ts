@@ -76,6 +76,8 @@ class Runner {
       await this.folder.update({ state: 'running', started, ended: null, error: null })
       opened = await this.open()
       const state = await this.begin(opened, checkpoint)
+      // Stopped before there is anything to save: the next start begins here again.
+      if (this.deps.signal?.aborted === true) return await this.stopped()
       return await this.compress(opened, state)
     } catch (error) {
       throw await this.fail(engineError(error))
@@ -133,7 +135,11 @@ class Runner {
     this.phase('reference', 'Measuring the reference on the whole test set')
     const net = loopNet(opened)
     await opened.session.rewind('TEST')
-    const values = await opened.session.test(net.testIterations)
+    const values = await this.interruptible(
+      () => opened.session.cancel(),
+      () => opened.session.test(net.testIterations),
+    )
+    if (this.deps.signal?.aborted === true) return undefined
     const reference = testRecord(0, net, values, 1)
     for (const line of testLines(0, net.testOutputs, values)) this.log(line)
     this.emit({ kind: 'test', record: reference })
@@ -168,12 +174,11 @@ class Runner {
       checkpointIntervalIterations,
       writeCheckpoint: (point) => this.checkpoint(opened, point),
     })
-    const outcome = await this.untilStopped(compressor)
-    if (outcome === 'stopped') {
-      const paused = this.deps.signal?.reason === 'paused'
-      await this.folder.update({ state: paused ? 'paused' : 'stopped', ended: new Date().toISOString() })
-      return null
-    }
+    const outcome = await this.interruptible(
+      () => compressor.requestStop(),
+      () => compressor.run(),
+    )
+    if (outcome === 'stopped') return this.stopped()
     const result = await this.result(opened, compressor.state())
     await this.folder.writeResult(result)
     await this.folder.update({ state: 'finished', ended: new Date().toISOString() })
@@ -183,13 +188,18 @@ class Runner {
     return result
   }
 
-  private async untilStopped(compressor: Compressor): Promise<'finished' | 'stopped'> {
+  private async stopped(): Promise<null> {
+    const state = this.deps.signal?.reason === 'paused' ? 'paused' : 'stopped'
+    await this.folder.update({ state, ended: new Date().toISOString() })
+    return null
+  }
+
+  /** Does `work`, calling `stop` where the run is to stop in the meantime. */
+  private async interruptible<T>(stop: () => void, work: () => Promise<T>): Promise<T> {
     const { signal } = this.deps
-    const stop = (): void => compressor.requestStop()
-    if (signal?.aborted === true) stop()
     signal?.addEventListener('abort', stop)
     try {
-      return await compressor.run()
+      return await work()
     } finally {
       signal?.removeEventListener('abort', stop)
     }

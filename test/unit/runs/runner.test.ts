@@ -148,6 +148,21 @@ describe.skipIf(addon === null)('runCompression', () => {
     expect(iterations).toEqual(Array.from({ length: 241 }, (_, i) => i))
   })
 
+  it('stopped before its loop begins at the beginning again', async () => {
+    const folder = await create()
+    const controller = new AbortController()
+    const abort = (event: RunEvent): void => {
+      if (event.kind === 'phase' && event.phase === 'reference') controller.abort('paused')
+    }
+    expect(await run(folder, abort, controller.signal)).toBeNull()
+    expect(folder.record).toMatchObject({ state: 'paused', model: null })
+    expect(readdirSync(folder.checkpointsFolder)).toEqual([])
+    const result = await run(folder)
+    const whole = await create()
+    expect(result?.referenceAccuracy).toBe((await run(whole))?.referenceAccuracy)
+    expect(await finalState(folder)).toEqual(await finalState(whole))
+  })
+
   it('passes over damaged checkpoints, says which and why, and still ends the same', async () => {
     const whole = await create()
     await run(whole)
