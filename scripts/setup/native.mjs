@@ -1,5 +1,6 @@
 // The C++ engine: cmake and ninja into native/build, incremental.
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { isFresh, writeStamp } from './freshness.mjs'
 import { has, projectRoot, run, say, timed } from './shell.mjs'
@@ -25,7 +26,7 @@ export async function ensureNative() {
   await timed('building the engine', async () => {
     const generator = ['-S', sourceFolder, '-B', nativeBuildFolder, '-G', 'Ninja']
     await run('cmake', [...generator, `-DNODE_EXECUTABLE=${process.execPath}`])
-    await run('cmake', ['--build', nativeBuildFolder, '-j', '2'])
+    await run('cmake', ['--build', nativeBuildFolder, '-j', String(os.availableParallelism())])
   })
   writeStamp(stamp, startedMs)
 }
