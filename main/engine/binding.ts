@@ -140,8 +140,8 @@ export interface Session {
   setIteration(iteration: number): Promise<void>
 
   // --- running
-  /** `iterations` times: mask anew the layers whose bit is set in remask[i] (bit l = prunable layer l; nets with
-   *  more than 32 of them take ceil(n / 32) words per iteration) with the current rates, then forward, backward, update on the next batch. Nets of more than 32 prunable layers have
+  /** `iterations` times: mask anew the layers whose bit is set in remask[i] (bit l = prunable layer l) with the current
+   *  rates, then forward, backward, update on the next batch. Nets of more than 32 prunable layers have
    *  W = ceil(prunable layers / 32) words per iteration: layer l is bit l % 32 of remask[i * W + floor(l / 32)]. */
   train(iterations: number, remask?: Uint32Array): Promise<TrainResult>
   /** Mean of each test output over `iterations` batches; the cursor continues where the last test ended, as in Caffe.
