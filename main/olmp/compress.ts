@@ -4,8 +4,9 @@
 
 import type { Session } from '../engine/binding'
 import { AppError } from '../net/errors'
-import type { RunEvent, RunPhase, SearchRecord } from '../runs/types'
-import { compressionLine, testLines, trainLines, type NetOutput } from './logLines'
+import type { RunEvent } from '../runs/types'
+import { LoopReport } from './LoopReport'
+import type { NetOutput } from './logLines'
 import { Mt19937, type RandomState } from './mt19937'
 import { RateSearch, type RateSearchContext, type RateSearchState } from './rateSearch'
 import {
@@ -19,7 +20,7 @@ import {
   type PrunedLayer,
 } from './schedule'
 import type { OlmpSettings } from './settings'
-import { iterationRecords, keptParameters, testRecord, totalParameters } from './records'
+import { keptParameters, totalParameters } from './records'
 import { Stretch } from './stretch'
 
 /** What the loop needs to know of the nets in the session. */
@@ -90,6 +91,7 @@ export class Compressor {
   private readonly schedule: Schedule
   private readonly random: Mt19937
   private readonly stretch = new Stretch(STRETCH_MS)
+  private readonly told: LoopReport
   private readonly seconds: LoopSeconds
   private iteration: number
   private rates: number[]
@@ -99,7 +101,6 @@ export class Compressor {
   private resumedSearch: RateSearchState | null = null
   private total = 0
   private compression = 1
-  private phase: RunPhase | null = null
   private stopping = false
   private interruptible = false
   private checkpointed: string | null = null
@@ -109,6 +110,7 @@ export class Compressor {
     this.session = session
     this.net = net
     this.settings = settings
+    this.told = new LoopReport(net, settings, STRETCH_MS, options.onEvent)
     this.layers = prunedLayers(settings, net.prunable)
     this.schedule = new Schedule(settings, options.checkpointIntervalIterations)
     this.random = new Mt19937([settings.seed])
@@ -188,7 +190,7 @@ export class Compressor {
       await this.train(1, new Uint32Array(remaskWords(this.net.prunable.length)))
       return
     }
-    this.announcePhase()
+    this.told.phase(this.masksFrozen ? 'retraining' : 'pruning', this.solverIteration)
     if (this.remask === null) {
       if (this.schedule.isCheckpoint(this.iteration)) await this.checkpoint()
       if (this.schedule.isTest(this.iteration)) await this.test()
@@ -245,24 +247,15 @@ export class Compressor {
   }
 
   private async runSearch(search: RateSearch): Promise<void> {
-    let records: SearchRecord[] = []
-    let shown = performance.now()
-    const show = (): void => {
-      if (records.length > 0) this.options.onEvent({ kind: 'search', records })
-      records = []
-      shown = performance.now()
-    }
     while (!search.done && !this.stopping) {
-      records.push(await this.timed('search', () => search.step(this.solverIteration)))
-      if (performance.now() - shown >= STRETCH_MS) show()
+      this.told.searched(await this.timed('search', () => search.step(this.solverIteration)))
     }
-    show()
+    this.told.flushSearch()
     if (!search.done) return
     this.rates = search.result()
     this.search = null
     await this.session.setRates(Float64Array.from(this.rates))
-    const names = this.layers.map(({ name, index }) => `${name} ${this.rates[index].toFixed(4)}`)
-    this.log(`Iteration ${this.solverIteration}, rates: ${names.join(', ')}`)
+    this.told.ratesFound(this.solverIteration, this.layers, this.rates)
   }
 
   private async finishSearchIteration(): Promise<void> {
@@ -282,23 +275,9 @@ export class Compressor {
     const first = this.solverIteration
     this.iteration += result.completed
     if (!this.masksFrozen || first <= this.settings.pruneStop) await this.measureCompression()
-    const { trainOutputs, trainAccuracy } = this.net
-    const records = iterationRecords(result.rows, trainOutputs.length, trainAccuracy, first, this.compression)
-    if (records.length > 0) this.options.onEvent({ kind: 'iterations', records })
-    this.displayTraining(first, result.rows)
+    this.told.trained(first, result.rows, this.compression)
     if (result.stop === 'nonFiniteLoss') this.refuseToDiverge()
     return result.completed
-  }
-
-  private displayTraining(first: number, rows: Float64Array): void {
-    const { displayInterval } = this.settings
-    const { trainOutputs } = this.net
-    const width = trainOutputs.length + 2
-    for (let i = 0; displayInterval > 0 && i * width < rows.length; i++) {
-      if ((first + i) % displayInterval !== 0) continue
-      const row = rows.subarray(i * width, (i + 1) * width)
-      this.log(...trainLines(first + i, row[width - 2], trainOutputs, row, row[width - 1]))
-    }
   }
 
   private refuseToDiverge(): never {
@@ -314,9 +293,8 @@ export class Compressor {
   /** The authors' line: compression, and accuracy on the training batch. */
   private async report(): Promise<void> {
     const outputs = await this.timed('test', () => this.session.forwardTrainBatch())
-    const accuracy = this.net.trainAccuracy < 0 ? Number.NaN : outputs[this.net.trainAccuracy]
     this.reported = this.iteration
-    this.log(compressionLine(this.compression, accuracy))
+    this.told.batchAccuracy(outputs, this.compression)
   }
 
   private async test(): Promise<void> {
@@ -330,11 +308,7 @@ export class Compressor {
     this.interruptible = false
     // Cut short by a stop it would cover a part of the test set: it is done again after resuming.
     if (this.stopping) return
-    this.log(...testLines(this.solverIteration, net.testOutputs, values))
-    this.options.onEvent({
-      kind: 'test',
-      record: testRecord(this.solverIteration, net, values, this.compression),
-    })
+    this.told.tested(this.solverIteration, values, this.compression)
   }
 
   private async checkpoint(): Promise<void> {
@@ -359,19 +333,6 @@ export class Compressor {
     this.compression = this.total / keptParameters(await this.session.keptCounts())
   }
 
-  private announcePhase(): void {
-    const phase = this.masksFrozen ? 'retraining' : 'pruning'
-    if (phase === this.phase) return
-    this.phase = phase
-    this.options.onEvent({
-      kind: 'phase',
-      phase,
-      text: phase === 'pruning' ? 'Searching rates, pruning and training' : 'Retraining on fixed masks',
-      iteration: this.solverIteration,
-      iterations: this.settings.iterations + 1,
-    })
-  }
-
   private searchContext(): RateSearchContext {
     return {
       session: this.session,
@@ -380,10 +341,6 @@ export class Compressor {
       rates: this.rates,
       pruned: this.layers.map((layer) => layer.index),
     }
-  }
-
-  private log(...lines: string[]): void {
-    for (const text of lines) this.options.onEvent({ kind: 'log', timeMs: Date.now(), level: 'info', text })
   }
 
   private async timed<T>(part: keyof LoopSeconds, work: () => Promise<T>): Promise<T> {
