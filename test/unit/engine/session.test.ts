@@ -101,20 +101,23 @@ describe('a session', () => {
     { net: 'lenet300100', iterations: 200, threads: 2 },
     { net: 'lenet5', iterations: 40, threads: 1 },
     { net: 'lenet5', iterations: 40, threads: 2 },
-  ] as const)('gives the same weights again with the same seed: $net, $threads thread(s)', async (options) => {
-    const { net, iterations, threads } = options
-    const run = async () => {
-      const session = await create({ net, threads, layers: { dropout: 0.5 } })
-      await session.computeMoments()
-      await session.setRates(new Float64Array(session.prunableLayers.length).fill(0.1))
-      await session.train(iterations, remaskPattern(iterations))
-      const [{ weights, keptWeights }] = await session.keptCounts()
-      expect(keptWeights).toBeLessThan(weights)
-      expect((await session.getParameter(0, 'value')).every(Number.isFinite)).toBe(true)
-      return [...(await partDigests(session, 'value')), ...(await partDigests(session, 'mask'))]
-    }
-    expect(await run()).toEqual(await run())
-  })
+  ] as const)(
+    'gives the same weights again with the same seed: $net, $threads thread(s)',
+    async (options) => {
+      const { net, iterations, threads } = options
+      const run = async () => {
+        const session = await create({ net, threads, layers: { dropout: 0.5 } })
+        await session.computeMoments()
+        await session.setRates(new Float64Array(session.prunableLayers.length).fill(0.1))
+        await session.train(iterations, remaskPattern(iterations))
+        const [{ weights, keptWeights }] = await session.keptCounts()
+        expect(keptWeights).toBeLessThan(weights)
+        expect((await session.getParameter(0, 'value')).every(Number.isFinite)).toBe(true)
+        return [...(await partDigests(session, 'value')), ...(await partDigests(session, 'mask'))]
+      }
+      expect(await run()).toEqual(await run())
+    },
+  )
 
   it('learns', async () => {
     const session = await create()
