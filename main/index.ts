@@ -10,6 +10,7 @@ import { createHandlers } from './ipc/handlers'
 import { registerHandlers } from './ipc/register'
 import { WindowEvents } from './ipc/WindowEvents'
 import { setMenu } from './menu'
+import { AppError } from './net/errors'
 import { ProjectStore } from './projects/ProjectStore'
 import { RunService } from './projects/RunService'
 import { SampleProjects } from './projects/SampleProjects'
@@ -43,7 +44,6 @@ async function start(): Promise<void> {
     folders: { cache: path.join(data, 'cache'), resources: resourcesFolder, data },
     onOutput: (text) => process.stderr.write(`engine: ${text}`),
   })
-  const moveToTrash = (folder: string) => shell.trashItem(folder)
   const store = new ProjectStore({ folder: path.join(data, 'projects'), moveToTrash })
   const events = new WindowEvents(() => window?.webContents ?? null)
   const runs = new RunService({ engine, store, events, moveToTrash })
@@ -98,6 +98,19 @@ async function start(): Promise<void> {
     if (process.platform !== 'darwin') app.quit()
   })
   quitAfter(() => engine.shutDown(checkpointGraceMs))
+}
+
+/** Some desktops have no trash; then nothing is deleted. */
+async function moveToTrash(folder: string): Promise<void> {
+  try {
+    await shell.trashItem(folder)
+  } catch (cause) {
+    throw new AppError('not-trashed', 'The folder could not be moved to the trash.', {
+      file: folder,
+      cause,
+      hint: 'Remove it in the file manager.',
+    })
+  }
 }
 
 /** Holds back the end of the app until the work given is done, once. */

@@ -182,13 +182,21 @@ export interface Events {
   'engine:status': EngineStatus
   'runs:changed': RunSummary
   'projects:changed': void
+  /** What the import under way is doing. */
+  'model:progress': string
   'menu:command': MenuCommand
   'engine:run-events': RunEventBatch
 }
 export type MenuCommand = 'new-project' | 'show-projects'
 
 /** Events sent by main; run events come over the port instead. */
-export const mainEvents = ['engine:status', 'runs:changed', 'projects:changed', 'menu:command'] as const
+export const mainEvents = [
+  'engine:status',
+  'runs:changed',
+  'projects:changed',
+  'model:progress',
+  'menu:command',
+] as const
 export type MainEvent = (typeof mainEvents)[number]
 
 /** The message that carries the port into the window's preload script. */

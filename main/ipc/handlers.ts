@@ -26,7 +26,7 @@ export function createHandlers(services: HandlerServices): Handlers {
   const { engine, store, runs, samples, events } = services
 
   function inspect(source: ModelSource): Promise<ModelReport> {
-    return engine.request('inspectModel', { source })
+    return engine.request('inspectModel', { source }, (text) => events.send('model:progress', text))
   }
 
   return {

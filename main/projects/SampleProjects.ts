@@ -40,9 +40,14 @@ export class SampleProjects {
     }
   }
 
+  private tell(text: string): void {
+    this.preparing = `Preparing the sample ${firstSample.title}: ${text}…`
+    this.options.events.send('projects:changed', undefined)
+  }
+
   private async create(): Promise<void> {
     const { engine, store } = this.options
-    const folder = await engine.request('ensureSample', { sample: firstSample.id })
+    const folder = await engine.request('ensureSample', { sample: firstSample.id }, (text) => this.tell(text))
     const report = await engine.request('inspectModel', { source: { folder } })
     await store.create(report, firstSample.title)
   }

@@ -92,6 +92,8 @@ describe('a first visit', () => {
   it('lists the run with its project', async () => {
     await page.locator('header h1 a').click()
     await page.getByRole('table').getByText('finished').waitFor()
+    await page.getByRole('img', { name: 'Accuracy against compression' }).locator('circle').waitFor()
+    await screenshots(page, 'project-after')
     await page.getByRole('link', { name: 'Projects' }).click()
     const row = page.getByRole('row', { name: /LeNet-300-100 on MNIST/ })
     expect(await row.textContent()).toMatch(/×/)
