@@ -54,8 +54,8 @@ describe('a first visit', () => {
 
   it('compresses it, live', async () => {
     await startRun(page, { iterations: 3000, evaluations: 100, threads: 1, seed: 7 })
-    await page.locator('.lines', { hasText: 'Iteration' }).waitFor({ timeout: shortRunMs })
     await badge(page, 'running').waitFor()
+    await page.locator('.lines', { hasText: 'Iteration' }).waitFor({ timeout: shortRunMs })
     expect(await page.locator('.uplot canvas').count()).toBe(3)
     await screenshots(page, 'run-live')
     await badge(page, 'finished').waitFor({ timeout: shortRunMs })
@@ -118,8 +118,8 @@ describe('pausing and crashing', () => {
   afterAll(() => studio.close())
 
   it('pauses and resumes', async () => {
-    await startRun(page, { iterations: 20_000, evaluations: 100, threads: 1, seed: 3 })
-    await page.locator('.lines', { hasText: 'Iteration 200' }).waitFor({ timeout: shortRunMs })
+    await startRun(page, { iterations: 200_000, evaluations: 100, threads: 1, seed: 3 })
+    await page.locator('.lines', { hasText: /Iteration [1-9]00,/ }).waitFor({ timeout: shortRunMs })
     await page.getByRole('button', { name: 'Pause' }).click()
     await badge(page, 'paused').waitFor({ timeout: shortRunMs })
     await page.getByRole('button', { name: 'Resume' }).click()
@@ -136,6 +136,7 @@ describe('pausing and crashing', () => {
     await screenshots(page, 'run-crashed')
     await page.getByRole('button', { name: 'Resume' }).click()
     await badge(page, 'running').waitFor({ timeout: 30_000 })
+    await page.locator('.lines', { hasText: 'Resuming from checkpoint' }).waitFor({ timeout: 30_000 })
     const iteration = () => page.locator('.facts .muted').textContent()
     const before = await iteration()
     await expect.poll(iteration, { timeout: shortRunMs }).not.toBe(before)
@@ -187,6 +188,17 @@ describe('a model folder of one’s own', () => {
     await page.getByRole('alert').waitFor()
     expect(await page.getByRole('alert').textContent()).toContain(path.join(folder, 'absent'))
     await screenshots(page, 'import-error')
+  })
+
+  it('takes a folder from the dialog', async () => {
+    await page.evaluate(() => (window.location.hash = '#/'))
+    await studio.app.evaluate(({ dialog }, chosen) => {
+      dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [chosen] })
+    }, folder)
+    await page.getByRole('button', { name: 'New project' }).click()
+    await page.getByRole('button', { name: 'Choose…' }).first().click()
+    await page.getByRole('heading', { name: 'LeNet-300-100' }).waitFor()
+    expect(await page.getByLabel('Model folder').inputValue()).toBe(folder)
   })
 
   it('reads one whose data is elsewhere, and takes the data it is told', async () => {
