@@ -2,13 +2,14 @@
 import { spawnSync } from 'node:child_process'
 import { has, run, say, SetupError, timed } from './shell.mjs'
 
+// `a|b`: the package's names in different releases of Debian and Ubuntu, any of which will do.
 const enginePackages = [
   'g++',
   'cmake',
   'ninja-build',
   'libdnnl-dev',
   'liblmdb-dev',
-  'libjpeg62-turbo-dev',
+  'libjpeg62-turbo-dev|libjpeg-dev',
   'libpng-dev',
   'doctest-dev',
   'nlohmann-json3-dev',
@@ -18,17 +19,18 @@ const windowPackages = [
   'unzip',
   'xvfb',
   'xauth',
-  'libgtk-3-0',
+  'libgtk-3-0|libgtk-3-0t64',
   'libnss3',
   'libgbm1',
-  'libasound2',
-  'libatk-bridge2.0-0',
+  'libasound2|libasound2t64',
+  'libatk-bridge2.0-0|libatk-bridge2.0-0t64',
   'libxss1',
   'fonts-noto-cjk',
 ]
 
 function missingPackages(packages) {
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\\n', ...packages], {
+  const names = packages.flatMap((entry) => entry.split('|'))
+  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\\n', ...names], {
     encoding: 'utf8',
   })
   const installed = new Set(
@@ -37,7 +39,13 @@ function missingPackages(packages) {
       .filter((line) => line.endsWith(' installed'))
       .map((line) => line.split(' ')[0]),
   )
-  return packages.filter((name) => !installed.has(name))
+  return packages.filter((entry) => !entry.split('|').some((name) => installed.has(name)))
+}
+
+/** The name that this release has. Before the first `apt-get update` there may be no lists: then the first. */
+function releaseName(entry) {
+  const names = entry.split('|')
+  return names.find((name) => has('apt-cache', ['show', name])) ?? names[0]
 }
 
 function rootPrefix() {
@@ -74,12 +82,12 @@ export async function ensureSystemPackages({ window }) {
   if (prefix === undefined) {
     throw new SetupError(
       `system packages are missing; paste this, then start again:\n` +
-        `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`,
+        `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing.map(releaseName).join(' ')}`,
     )
   }
   say(`missing system packages: ${missing.join(' ')}`)
   await timed('apt-get install', async () => {
     await aptGet(prefix, ['update', '-qq'])
-    await aptGet(prefix, ['install', '-y', '-qq', '--no-install-recommends', ...missing])
+    await aptGet(prefix, ['install', '-y', '-qq', '--no-install-recommends', ...missing.map(releaseName)])
   })
 }
