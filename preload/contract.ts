@@ -33,7 +33,17 @@ export type {
   TestRecord,
 } from '../main/runs/types'
 
-export type Result<T> = { ok: true; value: T } | { ok: false; error: ErrorRecord }
+/** Lines of a file around the place of an error. */
+export interface Excerpt {
+  firstLine: number
+  lines: string[]
+}
+
+export interface ShownError extends ErrorRecord {
+  excerpt?: Excerpt
+}
+
+export type Result<T> = { ok: true; value: T } | { ok: false; error: ShownError }
 
 const path = string()
 

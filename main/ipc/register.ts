@@ -2,7 +2,7 @@
 
 import type { IpcMain, IpcMainInvokeEvent } from 'electron'
 
-import { AppError, toErrorRecord } from '../net/errors'
+import { AppError, type ErrorRecord, toErrorRecord } from '../net/errors'
 import {
   type Channel,
   channels,
@@ -10,8 +10,10 @@ import {
   requestSchemas,
   type ResponseOf,
   type Result,
+  type ShownError,
 } from '../../preload/contract'
 import type { Schema } from '../../preload/schema'
+import { readExcerpt } from './excerpt'
 
 export type Handlers = { [C in Channel]: (request: RequestOf<C>) => Promise<ResponseOf<C>> }
 
@@ -41,8 +43,14 @@ async function answer<C extends Channel>(
     return { ok: true, value: await handlers[channel](schema(request, 'request')) }
   } catch (error) {
     if (!(error instanceof AppError)) onDefect(channel, error)
-    return { ok: false, error: toErrorRecord(error) }
+    return { ok: false, error: await shown(toErrorRecord(error)) }
   }
+}
+
+async function shown(error: ErrorRecord): Promise<ShownError> {
+  if (error.file === undefined || error.line === undefined) return error
+  const excerpt = await readExcerpt(error.file, error.line)
+  return excerpt === null ? error : { ...error, excerpt }
 }
 
 /** Only the window's top frame on the app's own page may ask. */

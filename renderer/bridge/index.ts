@@ -1,10 +1,10 @@
 // The window's side of the contract: the only place that touches window.api.
 
-import type { Channel, ErrorRecord, Events, RequestOf, ResponseOf, Result } from '../../preload/contract'
+import type { Channel, Events, RequestOf, ResponseOf, Result, ShownError } from '../../preload/contract'
 
 /** What a request was refused with. */
 export class RequestError extends Error {
-  constructor(readonly record: ErrorRecord) {
+  constructor(readonly record: ShownError) {
     super(record.message)
     this.name = 'RequestError'
   }
@@ -24,7 +24,7 @@ export function onEvent<E extends keyof Events>(name: E, listener: (payload: Eve
   return window.api.on(name, listener)
 }
 
-export function toRecord(error: unknown): ErrorRecord {
+export function toRecord(error: unknown): ShownError {
   if (error instanceof RequestError) return error.record
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }

@@ -2,12 +2,12 @@
 
 import { ref, shallowRef } from 'vue'
 
-import type { ErrorRecord } from '../../preload/contract'
+import type { ShownError } from '../../preload/contract'
 import { toRecord } from '../bridge'
 
 export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
   const pending = ref(false)
-  const error = shallowRef<ErrorRecord | null>(null)
+  const error = shallowRef<ShownError | null>(null)
 
   async function run(...args: A): Promise<void> {
     if (pending.value) return

@@ -1,6 +1,6 @@
 // A first visit, from the sample to a verified ONNX file; what a reload and a crash of the engine leave.
 
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -188,6 +188,18 @@ describe('a model folder of one’s own', () => {
     await page.getByRole('alert').waitFor()
     expect(await page.getByRole('alert').textContent()).toContain(path.join(folder, 'absent'))
     await screenshots(page, 'import-error')
+  })
+
+  it('shows where a net is wrong, in its own lines', async () => {
+    const wrong = path.join(root, 'wrong')
+    await cp(folder, wrong, { recursive: true })
+    const net = path.join(wrong, 'lenet_train_test.prototxt')
+    writeFileSync(net, readFileSync(net, 'utf8').replace('num_output: 300', 'num_outputs: 300'))
+    await read(wrong)
+    const notice = page.getByRole('alert')
+    await notice.getByText('lenet_train_test.prototxt:').waitFor()
+    expect(await notice.locator('pre').textContent()).toMatch(/num_outputs: 300.*\n +\^{11}/)
+    await screenshots(page, 'import-wrong-net')
   })
 
   it('takes a folder from the dialog', async () => {

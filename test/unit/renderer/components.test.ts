@@ -32,10 +32,12 @@ describe('ErrorNotice', () => {
       line: 12,
       column: 7,
       hint: "did you mean 'kernel_size'?",
+      excerpt: { firstLine: 11, lines: ['  pad: 1', '\tx  { kernal_size: 5 }', '}'] },
     }
     const text = mount(ErrorNotice, { error }).textContent
     expect(text).toContain("Unknown field 'kernal_size'.")
     expect(text).toContain('/m/net.prototxt:12:7')
+    expect(text).toContain('11    pad: 1\n12  \tx  { kernal_size: 5 }\n    \t     ^^^^^^^^^^^')
     expect(text).toContain("Did you mean 'kernel_size'?")
   })
 })
