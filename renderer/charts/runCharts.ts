@@ -100,7 +100,11 @@ export const accuracyChart: RunChart = {
 
 export const compressionChart: RunChart = {
   title: 'Compression',
-  scale: { distr: 3 },
+  // logarithmic, from 1 to the next power of ten
+  scale: {
+    distr: 3,
+    range: (_plot, _low, high) => [1, 10 ** Math.max(1, Math.ceil(Math.log10(high || 1)))],
+  },
   formatTick: (value) => `${value}×`,
   series: () => [line('Compression', 'series-3', formatRatio, { width: 2 })],
   tables({ series }, width) {

@@ -55,7 +55,7 @@ describe('a first visit', () => {
   it('compresses it, live', async () => {
     await startRun(page, { iterations: 3000, evaluations: 100, threads: 1, seed: 7 })
     await badge(page, 'running').waitFor()
-    await page.locator('.lines', { hasText: 'Iteration' }).waitFor({ timeout: shortRunMs })
+    await page.locator('.lines', { hasText: /Iteration 400,/ }).waitFor({ timeout: shortRunMs })
     expect(await page.locator('.uplot canvas').count()).toBe(3)
     await screenshots(page, 'run-live')
     await badge(page, 'finished').waitFor({ timeout: shortRunMs })
