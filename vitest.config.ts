@@ -7,6 +7,7 @@ export default defineConfig({
     include: [
       'test/unit/**/*.test.ts',
       'test/golden/**/*.test.ts',
+      'test/cli/**/*.test.ts',
       'test/crash/**/*.test.ts',
       'test/fuzz/**/*.test.ts',
     ],

@@ -3,7 +3,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
 import { AppError } from '../net/errors'
-import { count, type NetGraph } from '../net/graph'
+import { count, type NetGraph, type Shape } from '../net/graph'
 import { readWeights, releaseWeights, type ReadOptions } from './caffemodel'
 import type { FileChoice, Note, WeightBlob, WeightFile } from './model'
 import { parametersOf, shapesMatch } from './weights'
@@ -13,7 +13,7 @@ interface Candidate {
   /** Parameters of the net that the file has, of the right shape. */
   matched: number
   total: number
-  /** Layers of other shapes. */
+  /** Layers of other shapes, with the first blob that differs. */
   mismatched: string[]
   masked: boolean
   zeroFraction: number
@@ -53,12 +53,14 @@ async function assess(weights: WeightFile, graphFor: GraphFor): Promise<Candidat
   const parameters = graph === null ? [] : parametersOf([graph])
   const layers = new Map(weights.layers.map((layer) => [layer.name, layer]))
   let matched = 0
-  const mismatched = new Set<string>()
+  const mismatched = new Map<string, string>()
   for (const { layer, slot, shape } of parameters) {
     const blob = layers.get(layer)?.blobs[slot]
     if (blob === undefined) continue
     if (shapesMatch(blob, shape)) matched += count(shape)
-    else mismatched.add(layer)
+    else if (!mismatched.has(layer)) {
+      mismatched.set(layer, `${layer} (blob ${slot} is ${text(blob.shape)}, the net needs ${text(shape)})`)
+    }
   }
   const largest = weights.layers
     .flatMap(({ blobs }) => blobs.slice(0, 1))
@@ -67,11 +69,15 @@ async function assess(weights: WeightFile, graphFor: GraphFor): Promise<Candidat
     weights,
     matched,
     total: parameters.reduce((sum, { shape }) => sum + count(shape), 0),
-    mismatched: [...mismatched],
+    mismatched: [...mismatched.values()],
     masked: weights.layers.some(({ blobs }) => blobs.length === 4 && blobs[0].count === blobs[2].count),
     zeroFraction: largest === undefined ? 0 : zeroFraction(largest),
     iteration: iterationOf(weights.file),
   }
+}
+
+function text(shape: Shape): string {
+  return `(${shape.join(', ')})`
 }
 
 function reason(candidate: Candidate): string {

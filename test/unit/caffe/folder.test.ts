@@ -275,7 +275,10 @@ describe('importFolder', () => {
     ).toEqual([
       ['c_right.caffemodel', "239 of the net's 239 parameters"],
       ['a_pruned.caffemodel', "239 of the net's 239 parameters; 100% zeros: already pruned"],
-      ['b_other.caffemodel', "23 of the net's 239 parameters; other shapes in ip"],
+      [
+        'b_other.caffemodel',
+        "23 of the net's 239 parameters; other shapes in ip (blob 0 is (3, 98), the net needs (3, 72))",
+      ],
       ['d_broken.caffemodel', expect.stringContaining('the file ends inside the field at byte')],
     ])
     expect(

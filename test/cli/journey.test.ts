@@ -1,0 +1,126 @@
+// The main job from a terminal: inspect, test, compress, interrupt, resume, export, verify, count.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import type { RunResult, Sparsity } from '../../main/runs/types'
+import { jsonOf, olmp, samplesFolder } from './olmp'
+
+const sample = path.join(samplesFolder, 'lenet-300-100')
+const weights = path.join(sample, 'lenet300100_iter_30000.caffemodel')
+const mnist = ['--data-train', 'mnist', '--data-test', 'mnist', '--threads', '1', '--json']
+const SAMPLE_ACCURACY = 0.981
+
+let folder = ''
+let cache = ''
+let settings = ''
+const inFolder = (name: string): string => path.join(folder, name)
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'olmp-cli-'))
+  cache = inFolder('cache')
+  settings = inFolder('settings.json')
+  writeFileSync(settings, JSON.stringify({ pruneInterval: 100, evaluations: 200, testInterval: 0 }))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const compress = (run: string, iterations: number): string[] => {
+  const flags = ['--iterations', String(iterations), '--seed', '3', '--settings', settings, '--run-dir', run]
+  return ['compress', sample, ...mnist, ...flags]
+}
+
+describe('olmp', () => {
+  it('inspects the sample', async () => {
+    const report = jsonOf<{ name: string; parameters: number; obstacle: string | null }>(
+      await olmp(['inspect', sample, ...mnist], { cache }),
+    )
+    expect(report).toMatchObject({ name: 'LeNet-300-100', parameters: 266610, obstacle: null })
+  })
+
+  it('tests it on all test images', async () => {
+    const result = jsonOf(await olmp(['test', sample, ...mnist], { cache }))
+    expect(result).toMatchObject({ accuracy: SAMPLE_ACCURACY, images: 10000, loss: expect.any(Number) })
+  })
+
+  it('compresses, exports and verifies, and the files say the same', async () => {
+    const before = readdirSync(sample).map((name) => statSync(path.join(sample, name)).mtimeMs)
+    const run = inFolder('run')
+    const result = jsonOf<RunResult>(await olmp(compress(run, 600), { cache }))
+    expect(result).toMatchObject({
+      runDir: run,
+      referenceAccuracy: SAMPLE_ACCURACY,
+      seed: 3,
+      iterations: 601,
+    })
+    expect(result.compression).toBeGreaterThan(2)
+    expect(result.accuracy).toBeGreaterThan(0.9)
+    expect(Object.keys(result.seconds)).toEqual(expect.arrayContaining(['total', 'train', 'search', 'test']))
+
+    const [onnx, caffemodel] = [inFolder('pruned.onnx'), inFolder('pruned.caffemodel')]
+    const exported = jsonOf<Record<string, number>>(
+      await olmp(['export', run, '--onnx', onnx, '--caffemodel', caffemodel, '--json'], { cache }),
+    )
+    expect(exported).toMatchObject({
+      file: onnx,
+      bytes: statSync(onnx).size,
+      accuracyEngine: result.accuracy,
+      accuracyOnnx: result.accuracy,
+      agreement: 1,
+    })
+    expect(exported.maxAbsDiff).toBeLessThan(1e-4)
+
+    const sparsity = jsonOf<Sparsity>(await olmp(['sparsity', caffemodel, '--json'], { cache }))
+    expect(sparsity).toEqual(result.sparsity)
+    const again = jsonOf<{ accuracy: number }>(
+      await olmp(['test', sample, ...mnist, '--weights', caffemodel], { cache }),
+    )
+    expect(again.accuracy).toBe(result.accuracy)
+    expect(readdirSync(sample).map((name) => statSync(path.join(sample, name)).mtimeMs)).toEqual(before)
+  })
+
+  it('leaves a resumable run at Ctrl-C, which ends as if never interrupted', async () => {
+    const [whole, cut] = [inFolder('whole'), inFolder('cut')]
+    const expected = jsonOf<RunResult>(await olmp(compress(whole, 400), { cache }))
+    let interrupted = false
+    const outcome = await olmp(compress(cut, 400), {
+      cache,
+      onOutput: (text, child) => {
+        if (interrupted || !text.includes('Iteration 200, loss')) return
+        interrupted = true
+        child.kill('SIGINT')
+      },
+    })
+    expect(outcome.status).toBe(130)
+    expect(outcome.stdout).toBe('')
+    expect(outcome.stderr).toContain(`olmp resume ${cut}`)
+    expect(existsSync(path.join(cut, 'result.json'))).toBe(false)
+
+    const resumed = jsonOf<RunResult>(await olmp(['resume', cut, '--json'], { cache }))
+    const { compression, accuracy, sparsity } = resumed
+    expect({ compression, accuracy, sparsity }).toEqual({
+      compression: expected.compression,
+      accuracy: expected.accuracy,
+      sparsity: expected.sparsity,
+    })
+    const second = await olmp(['resume', cut], { cache })
+    expect(second.status).toBe(1)
+    expect(second.stderr).toContain('the run is finished')
+  })
+
+  it('trains from the fillers and writes a caffemodel that tests the same', async () => {
+    const file = inFolder('trained.caffemodel')
+    const trained = jsonOf<{ accuracy: number; bytes: number }>(
+      await olmp(['train', sample, ...mnist, '--iterations', '300', '--seed', '5', '--out', file], { cache }),
+    )
+    expect(trained.accuracy).toBeGreaterThan(0.85)
+    expect(trained.bytes).toBe(statSync(file).size)
+    const tested = jsonOf<{ accuracy: number }>(
+      await olmp(['test', sample, ...mnist, '--weights', file], { cache }),
+    )
+    expect(tested.accuracy).toBe(trained.accuracy)
+    expect(statSync(weights).size).toBeGreaterThan(1e6)
+  })
+})
