@@ -20,7 +20,9 @@ const nets = [
   { name: 'LeNet-300-100', folder: lenet300100, seeds: [961449, 1, 2] },
 ]
 const presets = ['olmp-as-published', 'olmp-ncs-corrected']
-const jobs = nets.flatMap((net) => presets.flatMap((preset) => net.seeds.map((seed) => ({ net, preset, seed }))))
+const jobs = nets.flatMap((net) =>
+  presets.flatMap((preset) => net.seeds.map((seed) => ({ net, preset, seed }))),
+)
 
 function compress({ net, preset, seed }) {
   const runDir = path.join(output, `${net.name}-${preset}-${seed}`)

@@ -132,8 +132,8 @@ export interface Session {
   readonly memoryBytes: number
 
   // --- parameters
-  /** Initialises every parameter by its filler. */
-  fillParameters(): Promise<void>
+  /** Initialises the parameters given, or every one, by their fillers. */
+  fillParameters(parameters?: number[]): Promise<void>
   loadParameters(placements: BlobPlacement[]): Promise<void>
   getParameter(index: number, part: ParameterPart): Promise<Float32Array>
   setParameter(index: number, part: ParameterPart, values: Float32Array): Promise<void>

@@ -135,7 +135,11 @@ export interface LayerParams {
   Silence: Record<string, never>
   // --- output
   Softmax: { axis: number }
-  ArgMax: { out_max_val: boolean; top_k: number; /** null: over the whole flattened item */ axis: number | null }
+  ArgMax: {
+    out_max_val: boolean
+    top_k: number
+    /** null: over the whole flattened item */ axis: number | null
+  }
   Accuracy: { top_k: number; axis: number; ignore_label: number | null }
   // --- losses. normalization as in LossParameter; ignore_label null where not set.
   SoftmaxWithLoss: LossParams & { axis: number }

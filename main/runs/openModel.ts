@@ -167,10 +167,15 @@ async function loadWeights(
   session: Session,
   nets: (NetGraph | null)[],
 ): Promise<string[]> {
-  await session.fillParameters()
-  if (model.weights === null) return session.parameters.map((parameter) => parameter.layer)
+  if (model.weights === null) {
+    await session.fillParameters()
+    return [...new Set(session.parameters.map((parameter) => parameter.layer))]
+  }
   const graphs = nets.filter((graph) => graph !== null)
   const { placements, missing } = matchWeights(model.weights, session.parameters, graphs)
+  // Only what is not stored: a filler works in a buffer as large as its blob.
+  const unfilled = session.parameters.flatMap(({ layer }, i) => (missing.includes(layer) ? [i] : []))
+  await session.fillParameters(unfilled)
   await session.loadParameters(placements)
   return missing
 }

@@ -89,7 +89,17 @@ Napi::Value SessionObject::memory_bytes(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SessionObject::fill_parameters(const Napi::CallbackInfo& info) {
-  return enqueue(info, [] { return [](Session& session) { session.fill_parameters(); }; });
+  return enqueue(info, [&info] {
+    const bool all = info[0].IsUndefined();
+    auto indices = all ? std::vector<std::size_t>{} : to_indices(info[0], "parameters");
+    return [all, indices = std::move(indices)](Session& session) {
+      if (all) {
+        session.fill_parameters();
+      } else {
+        session.fill_parameters(indices);
+      }
+    };
+  });
 }
 
 Napi::Value SessionObject::load_parameters(const Napi::CallbackInfo& info) {

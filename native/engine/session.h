@@ -75,6 +75,7 @@ class Session {
 
   // --- parameters (session_parameters.cpp)
   void fill_parameters();
+  void fill_parameters(const std::vector<std::size_t>& indices);
   void load_parameters(const std::vector<BlobPlacement>& placements);
   std::vector<float> get_parameter(std::size_t index, ParameterPart part) const;
   void set_parameter(std::size_t index, ParameterPart part, const std::vector<float>& values);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "engine/error.h"
 #include "engine/session.h"
@@ -43,9 +44,14 @@ float* Session::part_memory(std::size_t index, ParameterPart part) const {
 }
 
 void Session::fill_parameters() {
-  const auto& all = parameters_->all();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const Tensor& tensor = all[i]->tensor;
+  std::vector<std::size_t> all(parameters_->all().size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  fill_parameters(all);
+}
+
+void Session::fill_parameters(const std::vector<std::size_t>& indices) {
+  for (const std::size_t i : indices) {
+    const Tensor& tensor = parameter(i).tensor;
     std::vector<float> values(static_cast<std::size_t>(tensor.count()));
     fill(parameters_->filler(i), tensor.shape, random_, values.data());
     backend_->copy_in(tensor.data, values.data(), tensor.count());

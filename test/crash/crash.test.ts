@@ -119,7 +119,7 @@ describe.skipIf(addon === null)('a run killed and resumed', () => {
         const { passedOver } = await findCheckpoint(join(killed, 'checkpoints'))
         expect(passedOver).toEqual([])
       }
-    expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS / 2)
+      expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS / 2)
 
       const expected = await finalParameters(whole)
       expect(expected.some((values) => values.includes(0))).toBe(true)
