@@ -7,7 +7,7 @@ import { releaseWeights } from '../caffe/caffemodel'
 import { loadAddon } from '../engine/addon'
 import { netFacts } from '../engine/modelReport'
 import { AppError } from '../net/errors'
-import { isPresetName, PRESET_NAMES, presetSettings } from '../olmp/presets'
+import { isPresetName, ofLength, PRESET_NAMES, presetSettings } from '../olmp/presets'
 import { parseSettings, type OlmpSettings } from '../olmp/settings'
 import { importModel } from '../runs/openModel'
 import { RunFolder } from '../runs/RunFolder'
@@ -83,21 +83,13 @@ async function chooseSettings(
   }
   const preset = presetSettings(flags.preset, facts)
   const chosen = flags.settings === undefined ? {} : await readSettings(flags.settings)
-  const iterations = flags.iterations ?? preset.iterations
   const merged = {
-    ...preset,
-    ...(flags.iterations === undefined ? {} : shortened(preset, iterations)),
+    ...ofLength(preset, flags.iterations ?? preset.iterations),
     ...chosen,
     ...(flags.delta === undefined ? {} : { delta: flags.delta }),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
   }
   return { name: model.name, settings: parseSettings(merged) }
-}
-
-/** A run of another length keeps the preset's share of pruning. */
-function shortened(preset: OlmpSettings, iterations: number): Partial<OlmpSettings> {
-  const pruneStop = Math.round((preset.pruneStop * iterations) / preset.iterations)
-  return { iterations, pruneStop }
 }
 
 async function readSettings(file: string): Promise<Partial<OlmpSettings>> {

@@ -107,7 +107,30 @@ export function generalRule(facts: NetFacts, searchMode: SearchMode): OlmpSettin
   const { trainImages, trainBatch } = facts
   const factor = (LEAST_EPOCHS * trainImages) / (trainBatch * settings.iterations)
   const delta = Math.min(1, Math.max(settings.delta, LEAST_TOLERANCE_IMAGES / trainBatch))
-  return { ...settings, ...(factor > 1 ? lengthened(settings, factor) : {}), delta }
+  const iterations = Math.round(settings.iterations * Math.max(1, factor))
+  return { ...ofLength(settings, iterations), delta }
+}
+
+/** The settings for a run of another length, in proportion: when pruning ends, how often a search comes and when the step
+ *  size changes are shares of the whole, so that the number of searches stays. A short run is tested and displayed more
+ *  often, a long one no less. */
+export function ofLength(settings: OlmpSettings, iterations: number): OlmpSettings {
+  const share = (value: number, minimum = 0): number =>
+    Math.max(minimum, Math.round((value * iterations) / settings.iterations))
+  const shorter = (interval: number): number => (interval === 0 ? 0 : Math.min(interval, share(interval, 1)))
+  return {
+    ...settings,
+    iterations,
+    pruneStop: Math.min(iterations, share(settings.pruneStop)),
+    pruneInterval: share(settings.pruneInterval, 1),
+    // each entry after the one before it, however short the run
+    stepSizes: settings.stepSizes.map(({ fromIteration, value }, index) => ({
+      fromIteration: share(fromIteration, index),
+      value,
+    })),
+    testInterval: Math.max(shorter(settings.testInterval), Math.min(settings.testInterval, 100)),
+    displayInterval: shorter(settings.displayInterval),
+  }
 }
 
 /** A preset of the terminal command for a net. */
@@ -118,17 +141,6 @@ export function presetSettings(name: PresetName, facts: NetFacts): OlmpSettings 
 function rowFor({ prunableTypes, prunableParameters }: NetFacts): Row {
   if (prunableParameters >= LARGE_PARAMETERS) return LARGE
   return prunableTypes.includes('Convolution') ? SMALL_CONVOLUTIONAL : FULLY_CONNECTED
-}
-
-/** All that is counted in iterations, in proportion: the number of searches stays. */
-function lengthened(settings: OlmpSettings, factor: number): Partial<OlmpSettings> {
-  const scaled = (iterations: number): number => Math.round(iterations * factor)
-  return {
-    iterations: scaled(settings.iterations),
-    pruneStop: scaled(settings.pruneStop),
-    pruneInterval: scaled(settings.pruneInterval),
-    stepSizes: settings.stepSizes.map((entry) => ({ ...entry, fromIteration: scaled(entry.fromIteration) })),
-  }
 }
 
 function copy(row: Row, searchMode: SearchMode): OlmpSettings {
