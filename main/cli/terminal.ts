@@ -5,16 +5,22 @@ import cliProgress from 'cli-progress'
 
 import { AppError, describeError, toErrorRecord } from '../net/errors'
 
+interface Progress {
+  // A MultiBar because that one keeps lines written meanwhile above itself.
+  container: cliProgress.MultiBar
+  bar: cliProgress.SingleBar
+}
+
 export class Terminal {
-  private bar: cliProgress.SingleBar | null = null
+  private current: Progress | null = null
 
   constructor(private readonly json: boolean) {}
 
   /** A log line. The bar, if there is one, stays below it. */
   log(text: string): void {
     const stream = this.json ? process.stderr : process.stdout
-    if (this.bar !== null && process.stderr.isTTY) process.stderr.write('\r\x1b[K')
-    stream.write(`${text}\n`)
+    if (this.current !== null && stream.isTTY) this.current.container.log(`${text}\n`)
+    else stream.write(`${text}\n`)
   }
 
   warn(text: string): void {
@@ -24,8 +30,8 @@ export class Terminal {
   /** Starts (total given) or moves the progress bar. Without a terminal there is none: the log lines say enough. */
   progress(text: string, value: number, total: number): void {
     if (!process.stderr.isTTY) return
-    if (this.bar === null) {
-      this.bar = new cliProgress.SingleBar({
+    if (this.current === null) {
+      const container = new cliProgress.MultiBar({
         format: '{bar} {percentage}% {text} | {value}/{total} | ETA {eta_formatted}',
         stream: process.stderr,
         hideCursor: true,
@@ -33,22 +39,27 @@ export class Terminal {
         barIncompleteChar: '░',
         barsize: 30,
         clearOnComplete: true,
+        // Ctrl-C is the commands' own business: the run goes on to its checkpoint.
+        gracefulExit: false,
       })
-      this.bar.start(total, value, { text })
+      this.current = { container, bar: container.create(total, value, { text }) }
       return
     }
-    this.bar.setTotal(total)
-    this.bar.update(value, { text })
+    this.current.bar.setTotal(total)
+    this.current.bar.update(value, { text })
   }
 
   /** Moves the bar that is there; its length stays. */
   advance(value: number, text: string): void {
-    this.bar?.update(value, { text })
+    this.current?.bar.update(value, { text })
   }
 
   endProgress(): void {
-    this.bar?.stop()
-    this.bar = null
+    if (this.current === null) return
+    // stop() drops lines that no update has shown yet
+    this.current.container.update()
+    this.current.container.stop()
+    this.current = null
   }
 
   /** The command's result: as one JSON object with --json, else as lines made by `human`. */

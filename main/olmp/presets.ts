@@ -111,18 +111,21 @@ export function generalRule(facts: NetFacts, searchMode: SearchMode): OlmpSettin
   return { ...ofLength(settings, iterations), delta }
 }
 
-/** The settings for a run of another length, in proportion: when pruning ends, how often a search comes and when the step
- *  size changes are shares of the whole, so that the number of searches stays. A short run is tested and displayed more
- *  often, a long one no less. */
+/** The settings for a run of another length: when pruning ends and when the step size changes are shares of the whole. A
+ *  longer run has as many searches. A shorter one has fewer, because each needs retraining after it, but two at least. It
+ *  is tested and displayed more often. */
 export function ofLength(settings: OlmpSettings, iterations: number): OlmpSettings {
   const share = (value: number, minimum = 0): number =>
     Math.max(minimum, Math.round((value * iterations) / settings.iterations))
   const shorter = (interval: number): number => (interval === 0 ? 0 : Math.min(interval, share(interval, 1)))
+  const pruneStop = Math.min(iterations, share(settings.pruneStop))
+  const twoSearches = Math.max(1, Math.floor(pruneStop / 2))
+  const longer = iterations >= settings.iterations
   return {
     ...settings,
     iterations,
-    pruneStop: Math.min(iterations, share(settings.pruneStop)),
-    pruneInterval: share(settings.pruneInterval, 1),
+    pruneStop,
+    pruneInterval: longer ? share(settings.pruneInterval) : Math.min(settings.pruneInterval, twoSearches),
     // each entry after the one before it, however short the run
     stepSizes: settings.stepSizes.map(({ fromIteration, value }, index) => ({
       fromIteration: share(fromIteration, index),

@@ -75,7 +75,7 @@ describe('RunService', () => {
     const summary = await runs.start(project.id, choices)
     const { request } = (await folderOf(summary)).record
     expect(request).toMatchObject({ source: exampleReport.source, device: 'cpu', threads: 1 })
-    expect(request.settings).toMatchObject({ iterations: 300, pruneStop: 150, pruneInterval: 10, seed: 7 })
+    expect(request.settings).toMatchObject({ iterations: 300, pruneStop: 150, pruneInterval: 75, seed: 7 })
     expect(engine.requests).toEqual([
       {
         method: 'run',

@@ -15,7 +15,7 @@ describe('settingsFor', () => {
 
   it('keeps the proportions of a shorter run', () => {
     const settings = settingsFor(choices, suggested)
-    expect(settings).toMatchObject({ ...choices, pruneStop: 1500, pruneInterval: 100 })
+    expect(settings).toMatchObject({ ...choices, pruneStop: 1500, pruneInterval: 750 })
     expect(settings.stepSizes).toEqual([
       { fromIteration: 0, value: 5 },
       { fromIteration: 1000, value: 0.5 },
