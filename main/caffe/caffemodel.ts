@@ -6,17 +6,11 @@ import { AppError } from '../net/errors'
 import { BinaryFile, type WireField } from './binaryFile'
 import { readBlob } from './blobs'
 import { isHdf5, readHdf5SolverState, readHdf5Weights } from './hdf5'
-import type { SolverStateFile, WeightBlob, WeightFile, WeightLayer } from './model'
+import type { ReadOptions, SolverStateFile, WeightBlob, WeightFile, WeightLayer } from './model'
 import { caffeRoot } from './proto'
 import { v2TypeName } from './upgrade'
 import { v1EnumName } from './upgradeV0'
 import { ValueStore } from './valueStore'
-
-export interface ReadOptions {
-  /** Where values that cannot be read in place are put; the system's temporary folder by default. */
-  cacheFolder?: string
-  onProgress?: (bytes: number, total: number) => void
-}
 
 interface LayerNumbers {
   name: number

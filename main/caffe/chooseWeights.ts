@@ -4,8 +4,8 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
 import { AppError } from '../net/errors'
 import { count, type NetGraph, type Shape } from '../net/graph'
-import { readWeights, releaseWeights, type ReadOptions } from './caffemodel'
-import type { FileChoice, Note, WeightBlob, WeightFile } from './model'
+import { readWeights, releaseWeights } from './caffemodel'
+import type { FileChoice, Note, ReadOptions, WeightBlob, WeightFile } from './model'
 import { parametersOf, shapesMatch } from './weights'
 
 interface Candidate {

@@ -5,8 +5,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import h5wasm, { Dataset, type File as Hdf5File, Group } from 'h5wasm/node'
 import { AppError } from '../net/errors'
 import { count } from '../net/graph'
-import type { ReadOptions } from './caffemodel'
-import type { SolverStateFile, WeightBlob, WeightFile, WeightLayer } from './model'
+import type { ReadOptions, SolverStateFile, WeightBlob, WeightFile, WeightLayer } from './model'
 import { ValueStore } from './valueStore'
 
 const signature = Buffer.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])

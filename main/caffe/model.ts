@@ -7,6 +7,13 @@ import type { DataStatement } from './build/sources'
 
 export type { Note } from './build/context'
 
+/** For the readers of weight files. */
+export interface ReadOptions {
+  /** Where values that cannot be read in place are put; the system's temporary folder by default. */
+  cacheFolder?: string
+  onProgress?: (bytes: number, total: number) => void
+}
+
 /** A stored blob and where its values lie: little-endian floats, contiguous. */
 export interface WeightBlob {
   shape: Shape

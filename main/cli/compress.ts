@@ -5,7 +5,7 @@ import path from 'node:path'
 
 import { releaseWeights } from '../caffe/caffemodel'
 import { loadAddon } from '../engine/addon'
-import { netFacts } from '../engine/modelReport'
+import { netFacts } from '../projects/modelReport'
 import { AppError } from '../net/errors'
 import { isPresetName, ofLength, PRESET_NAMES, presetSettings } from '../olmp/presets'
 import { parseSettings, type OlmpSettings } from '../olmp/settings'

@@ -1,7 +1,7 @@
 // olmp inspect FOLDER
 
 import { releaseWeights } from '../caffe/caffemodel'
-import { modelReport } from '../engine/modelReport'
+import { modelReport } from '../projects/modelReport'
 import type { ModelReport } from '../projects/types'
 import { importModel } from '../runs/openModel'
 import type { ModelSource } from '../runs/types'

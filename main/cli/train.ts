@@ -33,7 +33,7 @@ export async function trainCommand(context: Context, source: ModelSource, flags:
     device,
     seed,
     rateEncoding: 'exact',
-    needs: { train: true, test: true, weights: false, accuracy: true },
+    needs: { train: true, test: true, weights: flags.weights !== undefined, accuracy: true },
     onProgress: (text) => terminal.progress(text, 0, 1),
   })
   try {
@@ -41,7 +41,6 @@ export async function trainCommand(context: Context, source: ModelSource, flags:
     const { train, model, session } = opened
     if (train === null || model.solver === null)
       throw new AppError('no-train-net', 'there is nothing to train', { file: model.folder })
-    if (flags.weights === undefined) await session.fillParameters()
     const iterations = flags.iterations ?? model.solver.max_iter
     const tested = await runSolver(terminal, opened, iterations)
     const file = path.resolve(

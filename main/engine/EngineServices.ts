@@ -11,7 +11,7 @@ import { runCompression } from '../runs/runner'
 import type { ModelSource, RunEvent } from '../runs/types'
 import { loadAddon } from './addon'
 import type { EngineAddon, SystemInfo } from './binding'
-import { modelReport } from './modelReport'
+import { modelReport } from '../projects/modelReport'
 import type { EngineFolders, RunAddress, RunOutcome } from './protocol'
 
 export type Progress = (text: string) => void

@@ -3,7 +3,7 @@
 
 import { importFolder } from '../caffe/folder'
 import { releaseWeights } from '../caffe/caffemodel'
-import type { ImportedModel } from '../caffe/model'
+import type { ImportedModel, WeightFile } from '../caffe/model'
 import { matchWeights } from '../caffe/weights'
 import { resolveDataset } from '../data'
 import type { EngineAddon, Session, SessionOptions } from '../engine/binding'
@@ -29,7 +29,8 @@ export interface OpenOptions extends ImportModelOptions {
   device: 'cpu' | 'cuda'
   rateEncoding: SessionOptions['rateEncoding']
   /** What the caller cannot do without; the default is what a compression needs. A net of a phase that is not needed is
-   *  left out of the session. Without `accuracy` the nets run as they stand. */
+   *  left out of the session; without `weights` stored ones are left alone and every parameter is filled; without
+   *  `accuracy` the nets run as they stand. */
   needs?: { train: boolean; test: boolean; weights: boolean; accuracy: boolean }
 }
 
@@ -65,10 +66,12 @@ export async function openModel(source: ModelSource, options: OpenOptions): Prom
       })
     }
     const session = await createSession(model, train, test, options)
-    const initialised = await loadWeights(model, session, [train, test]).catch(async (error: unknown) => {
-      await session.close()
-      throw error
-    })
+    const initialised = await loadWeights(needs.weights ? model.weights : null, session, [train, test]).catch(
+      async (error: unknown) => {
+        await session.close()
+        throw error
+      },
+    )
     const testImages = entries(model, test)
     return {
       model,
@@ -163,16 +166,16 @@ async function createSession(
 }
 
 async function loadWeights(
-  model: ImportedModel,
+  weights: WeightFile | null,
   session: Session,
   nets: (NetGraph | null)[],
 ): Promise<string[]> {
-  if (model.weights === null) {
+  if (weights === null) {
     await session.fillParameters()
     return [...new Set(session.parameters.map((parameter) => parameter.layer))]
   }
   const graphs = nets.filter((graph) => graph !== null)
-  const { placements, missing } = matchWeights(model.weights, session.parameters, graphs)
+  const { placements, missing } = matchWeights(weights, session.parameters, graphs)
   // Only what is not stored: a filler works in a buffer as large as its blob.
   const unfilled = session.parameters.flatMap(({ layer }, i) => (missing.includes(layer) ? [i] : []))
   await session.fillParameters(unfilled)

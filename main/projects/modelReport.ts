@@ -8,7 +8,7 @@ import { AppError, describeError } from '../net/errors'
 import { count, isPrunable, type LayerOf, type NetGraph } from '../net/graph'
 import { generalRule, type NetFacts } from '../olmp/presets'
 import type { OlmpSettings } from '../olmp/settings'
-import type { FileChoice, LayerFact, ModelReport } from '../projects/types'
+import type { FileChoice, LayerFact, ModelReport } from './types'
 import type { ModelSource } from '../runs/types'
 
 const roles: FileChoice['role'][] = ['net', 'deploy', 'solver', 'weights', 'solverstate', 'mean']
