@@ -26,8 +26,6 @@ const models: [folder: string, weights: string, kept: number | null, accuracy: n
   ['lenet300100', 'dns/lenet300100/caffe_lenet300100_sparse.caffemodel', 4988, 0.9801],
 ]
 
-
-
 describe.skipIf(!haveShared())('public reference models', () => {
   let cacheFolder = ''
   let dataTest = ''
