@@ -84,7 +84,11 @@ export default tseslint.config(
     ['preload/contract.ts', 'preload/contract/**/*.ts'],
     [
       { regex: '^(electron|node:)', message: 'The contract is plain data: no Electron, no Node.' },
-      { regex: '(^|/)main/(?!net/errors$)', ...types, message: 'The contract takes only types from main.' },
+      {
+        regex: '(^|/)main/(?!(net/errors|olmp/presets)$)',
+        ...types,
+        message: 'The contract takes only types from main, and what is pure and stated here.',
+      },
     ],
   ),
   restrict(

@@ -19,6 +19,8 @@ import {
 } from './schema'
 
 export { describeError, type ErrorRecord } from '../main/net/errors'
+// The window tells what a choice of length will mean by the rule that main applies.
+export { ofLength } from '../main/olmp/presets'
 export type * from '../main/projects/types'
 export type {
   IterationRecord,

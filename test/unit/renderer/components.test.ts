@@ -54,6 +54,8 @@ describe('CompressCard', () => {
     quick?.click()
     await nextTick()
     form?.dispatchEvent(new Event('submit'))
+    // a short run searches less often: two times are left of fifteen
+    expect(host.textContent).toContain('About 2 searches of 1,600 evaluations in the first 1,500 iterations')
     const { searchMode, delta, seed, iterations, evaluations } = suggested
     expect(started).toEqual([
       { searchMode, delta, seed, iterations, evaluations, threads: 2 },
