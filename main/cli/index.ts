@@ -71,8 +71,9 @@ withEngine(withSource(program.command('inspect')))
 withSeed(withEngine(withSource(program.command('train'))))
   .description('train the net by its solver and write a caffemodel')
   .option('--iterations <n>', "instead of the solver's max_iter", integerFrom('--iterations', 1, 1e9))
+  .option('--snapshot <file>', 'go on from this .solverstate and the weights it names')
   .option('--out <file>', 'the caffemodel to write (default: NAME_iter_N.caffemodel in the working folder)')
-  .action((folder: string, flags: CommonFlags & { iterations?: number; out?: string }) =>
+  .action((folder: string, flags: CommonFlags & Parameters<typeof trainCommand>[2]) =>
     trainCommand(context(flags), sourceFrom(folder, flags), flags),
   )
 

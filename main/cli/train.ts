@@ -1,7 +1,11 @@
-// olmp train FOLDER: the solver's own training, from the fillers or from given weights.
+// olmp train FOLDER: the solver's own training, from the fillers, from given weights or from a snapshot.
 
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 
+import { readSolverState, releaseWeights } from '../caffe/caffemodel'
+import type { SolverStateFile } from '../caffe/model'
+import { matchHistory } from '../caffe/weights'
 import { writeCaffemodel } from '../caffe/writeCaffemodel'
 import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
@@ -20,12 +24,16 @@ export interface TrainFlags {
   iterations?: number
   out?: string
   weights?: string
+  /** A .solverstate to go on from, with the weights it names. */
+  snapshot?: string
 }
 
 /** Training starts from `--weights` only where they are named: a folder's own caffemodel is the result of training. */
-export async function trainCommand(context: Context, source: ModelSource, flags: TrainFlags): Promise<void> {
+export async function trainCommand(context: Context, given: ModelSource, flags: TrainFlags): Promise<void> {
   const { terminal, threads, device, seed } = context
   const started = performance.now()
+  const state = flags.snapshot === undefined ? null : await readSolverState(path.resolve(flags.snapshot))
+  const source = state === null ? given : { ...given, weights: given.weights ?? weightsOf(state) }
   const opened = await openModel(source, {
     addon: loadAddon(),
     cacheFolder: cacheFolder(),
@@ -33,7 +41,7 @@ export async function trainCommand(context: Context, source: ModelSource, flags:
     device,
     seed,
     rateEncoding: 'exact',
-    needs: { train: true, test: true, weights: flags.weights !== undefined, accuracy: true },
+    needs: { train: true, test: true, weights: source.weights !== undefined, accuracy: true },
     onProgress: (text) => terminal.progress(text, 0, 1),
   })
   try {
@@ -41,7 +49,17 @@ export async function trainCommand(context: Context, source: ModelSource, flags:
     const { train, model, session } = opened
     if (train === null || model.solver === null)
       throw new AppError('no-train-net', 'there is nothing to train', { file: model.folder })
+    if (state !== null) {
+      await session.loadParameters(matchHistory(state, session.parameters))
+      await session.setIteration(state.iter)
+    }
     const iterations = flags.iterations ?? model.solver.max_iter
+    if (session.iteration >= iterations) {
+      throw new AppError('nothing-to-train', `iteration ${session.iteration} of ${iterations} is reached`, {
+        file: state?.file,
+        hint: 'give a larger --iterations',
+      })
+    }
     const tested = await runSolver(terminal, opened, iterations)
     const file = path.resolve(
       flags.out ?? `${model.name.replace(/[^\w.-]+/g, '-')}_iter_${iterations}.caffemodel`,
@@ -56,7 +74,18 @@ export async function trainCommand(context: Context, source: ModelSource, flags:
     ])
   } finally {
     await opened.close()
+    if (state !== null) releaseWeights(state)
   }
+}
+
+/** The weights a snapshot belongs to: their path was written on another machine, their file lies beside it. */
+function weightsOf({ file, learnedNet }: SolverStateFile): string {
+  const weights = path.join(path.dirname(file), path.basename(learnedNet.replaceAll('\\', '/')))
+  if (learnedNet !== '' && existsSync(weights)) return weights
+  throw new AppError('missing-file', `the weights of this snapshot, '${learnedNet}', are not beside it`, {
+    file,
+    hint: 'put them there, or name them: --weights FILE',
+  })
 }
 
 /** Caffe's Solver::Solve: display and test at their intervals, test at the end. */
@@ -70,21 +99,16 @@ async function runSolver(terminal: Terminal, opened: OpenedModel, iterations: nu
     for (const line of testLines(iteration, net.testOutputs, values)) terminal.log(line)
     return testRecord(iteration, net, values, 1)
   }
-  terminal.progress('Training', 0, iterations)
-  for (let iteration = 0; iteration < iterations;) {
-    if (interval > 0 && iteration % interval === 0 && iteration > 0) await test(iteration)
+  const first = session.iteration
+  terminal.progress('Training', first, iterations)
+  for (let iteration = first; iteration < iterations;) {
+    if (interval > 0 && iteration % interval === 0 && iteration > first) await test(iteration)
     const chunk = Math.min(
       iterations - iteration,
       ...[display, interval].filter((step) => step > 0).map((step) => step - (iteration % step)),
       100,
     )
     const { rows, stop } = await session.train(chunk)
-    const width = net.trainOutputs.length + 2
-    if (display > 0 && iteration % display === 0) {
-      const row = rows.subarray(0, width)
-      for (const line of trainLines(iteration, row[width - 2], net.trainOutputs, row, row[width - 1]))
-        terminal.log(line)
-    }
     if (stop === 'nonFiniteLoss') {
       throw new AppError(
         'diverged',
@@ -93,6 +117,12 @@ async function runSolver(terminal: Terminal, opened: OpenedModel, iterations: nu
           hint: 'lower base_lr in the solver',
         },
       )
+    }
+    const width = net.trainOutputs.length + 2
+    if (display > 0 && iteration % display === 0) {
+      const row = rows.subarray(0, width)
+      for (const line of trainLines(iteration, row[width - 2], net.trainOutputs, row, row[width - 1]))
+        terminal.log(line)
     }
     iteration += chunk
     terminal.advance(iteration, `loss ${rows[rows.length - 2].toFixed(4)}`)

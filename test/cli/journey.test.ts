@@ -1,13 +1,14 @@
 // The main job from a terminal: inspect, test, compress, interrupt, resume, export, verify, count.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { caffeRoot } from '../../main/caffe/proto'
 import type { RunResult, Sparsity } from '../../main/runs/types'
-import { jsonOf, olmp, samplesFolder } from './olmp'
+import { jsonOf, olmp, samplesFolder, type Outcome } from './olmp'
 
 const sample = path.join(samplesFolder, 'lenet-300-100')
 const weights = path.join(sample, 'lenet300100_iter_30000.caffemodel')
@@ -108,6 +109,32 @@ describe('olmp', () => {
     const second = await olmp(['resume', cut], { cache })
     expect(second.status).toBe(1)
     expect(second.stderr).toContain('the run is finished')
+  })
+
+  it('goes on from a snapshot of Caffe: weights, momentum and iteration', async () => {
+    copyFileSync(weights, inFolder('half.caffemodel'))
+    const snapshot = inFolder('half.solverstate')
+    const counts = [[300, 784], [300], [100, 300], [100], [10, 100], [10]]
+    const SolverState = caffeRoot.lookupType('SolverState')
+    const write = (momentum: number): void => {
+      const history = counts.map((dim) => ({
+        shape: { dim },
+        data: Array.from({ length: dim.reduce((product, size) => product * size, 1) }, () => momentum),
+      }))
+      const state = { iter: 150, learned_net: '/their/models/half.caffemodel', history }
+      writeFileSync(snapshot, SolverState.encode(SolverState.fromObject(state)).finish())
+    }
+    const out = inFolder('whole.caffemodel')
+    const flags = ['--iterations', '210', '--out', out, '--snapshot', snapshot]
+    const goOn = (): Promise<Outcome> => olmp(['train', sample, ...mnist, ...flags], { cache })
+
+    write(1e-4)
+    const resumed = await goOn()
+    expect(resumed.stderr).not.toContain('Iteration 100,')
+    // inv policy at iteration 200: 0.01 (1 + 1e-4 * 200)^-0.75
+    expect(resumed.stderr).toContain('Iteration 200, lr = 0.00985258')
+    write(0)
+    expect(jsonOf<{ loss: number }>(resumed).loss).not.toBe(jsonOf<{ loss: number }>(await goOn()).loss)
   })
 
   it('trains from the fillers and writes a caffemodel that tests the same', async () => {
