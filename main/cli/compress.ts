@@ -14,7 +14,7 @@ import { RunFolder } from '../runs/RunFolder'
 import { runCompression } from '../runs/runner'
 import type { ModelSource, RunEvent, RunResult } from '../runs/types'
 import { cacheFolder } from './environment'
-import { duration, integer, percent, ratio, table } from './format'
+import { duration, percent, ratio, sparsityLines } from './format'
 import type { Context } from './options'
 import type { Terminal } from './terminal'
 
@@ -158,19 +158,7 @@ function describe(result: RunResult): string[] {
   const { sparsity, seconds } = result
   return [
     '',
-    ...table([
-      ['layer', 'weights', 'kept', 'biases', 'kept'],
-      ...sparsity.layers.map((layer) => [
-        layer.name,
-        integer(layer.weights),
-        integer(layer.keptWeights),
-        integer(layer.biases),
-        integer(layer.keptBiases),
-      ]),
-    ]),
-    '',
-    `Compression ${ratio(result.compression)} (weights and biases: ${integer(sparsity.kept)} of ${integer(sparsity.total)}; ` +
-      `weights only ${ratio(sparsity.compressionWeightsOnly)})`,
+    ...sparsityLines(sparsity),
     `Accuracy ${percent(result.accuracy)} on the whole test set, reference ${percent(result.referenceAccuracy)}`,
     `Time ${duration(seconds.total)}: training ${duration(seconds.train)}, search ${duration(seconds.search)}, ` +
       `testing ${duration(seconds.test)}, other ${duration(seconds.other)}`,

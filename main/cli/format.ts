@@ -1,5 +1,7 @@
 // Numbers as people of the field read them.
 
+import type { Sparsity } from '../runs/types'
+
 export const percent = (share: number): string => `${(share * 100).toFixed(2)}%`
 
 export const ratio = (value: number): string => `${value.toFixed(2)}x`
@@ -27,4 +29,29 @@ export function table(rows: string[][]): string[] {
       .join('  ')
       .trimEnd(),
   )
+}
+
+/** What is kept, layer by layer and in all; biases counted, the weights-only ratio beside it. */
+export function sparsityLines({
+  layers,
+  kept,
+  total,
+  compression,
+  compressionWeightsOnly,
+}: Sparsity): string[] {
+  return [
+    ...table([
+      ['layer', 'weights', 'kept', 'biases', 'kept'],
+      ...layers.map((layer) => [
+        layer.name,
+        integer(layer.weights),
+        integer(layer.keptWeights),
+        integer(layer.biases),
+        integer(layer.keptBiases),
+      ]),
+    ]),
+    '',
+    `Compression ${ratio(compression)} (weights and biases: ${integer(kept)} of ${integer(total)}; ` +
+      `weights only ${ratio(compressionWeightsOnly)})`,
+  ]
 }

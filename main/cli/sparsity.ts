@@ -5,7 +5,7 @@ import path from 'node:path'
 import { readWeights, releaseWeights } from '../caffe/caffemodel'
 import { AppError } from '../net/errors'
 import { weightFileSparsity } from '../runs/sparsity'
-import { integer, ratio, table } from './format'
+import { sparsityLines } from './format'
 import type { Terminal } from './terminal'
 
 const PRUNABLE = new Set(['Convolution', 'InnerProduct', 'CConvolution', 'CInnerProduct'])
@@ -28,21 +28,7 @@ export async function sparsityCommand(terminal: Terminal, file: string): Promise
       weights,
       layers.map(({ name }) => name),
     )
-    terminal.result(sparsity, () => [
-      ...table([
-        ['layer', 'weights', 'kept', 'biases', 'kept'],
-        ...sparsity.layers.map((layer) => [
-          layer.name,
-          integer(layer.weights),
-          integer(layer.keptWeights),
-          integer(layer.biases),
-          integer(layer.keptBiases),
-        ]),
-      ]),
-      '',
-      `Compression ${ratio(sparsity.compression)} (weights and biases: ${integer(sparsity.kept)} of ${integer(sparsity.total)}; ` +
-        `weights only ${ratio(sparsity.compressionWeightsOnly)})`,
-    ])
+    terminal.result(sparsity, () => sparsityLines(sparsity))
   } finally {
     releaseWeights(weights)
   }
