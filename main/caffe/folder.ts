@@ -188,8 +188,11 @@ class Importer {
     if (net.value === null && files.nets.length === 0) {
       const broken = files.notes[0]
       const hint = broken === undefined ? 'choose the folder that holds train_val.prototxt' : undefined
-      const because = broken === undefined ? '' : `: ${broken.message}`
-      throw new AppError('no-net', `there is no Caffe net in this folder${because}`, {
+      const message =
+        broken === undefined
+          ? 'there is no Caffe net in this folder'
+          : `no prototxt in this folder can be used: ${broken.message.replace(/^not used: /, '')}`
+      throw new AppError('no-net', message, {
         file: broken?.file ?? contents.folder,
         line: broken?.line,
         hint,

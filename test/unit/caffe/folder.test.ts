@@ -360,7 +360,7 @@ describe('importFolder', () => {
       'only a broken one',
       { 'a.prototxt': 'layer {' },
       'no-net',
-      "a.prototxt:1: there is no Caffe net in this folder: not used: the message opened here is never closed by '}'",
+      "a.prototxt:1: no prototxt in this folder can be used: the message opened here is never closed by '}'",
     ],
     [
       'a net with a wrong connection',
