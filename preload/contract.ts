@@ -139,6 +139,8 @@ export interface ProjectList {
 export interface ProjectDetails {
   project: Project
   runs: RunSummary[]
+  /** Run folders that cannot be read, and why. */
+  unreadable: ErrorRecord[]
 }
 
 /** A run's columns, one value per row, as the charts hold them. NaN where a value is not known. */

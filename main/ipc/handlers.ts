@@ -54,7 +54,7 @@ export function createHandlers(services: HandlerServices): Handlers {
     },
     'projects:open': async ({ projectId }) => ({
       project: await store.open(projectId),
-      runs: await runs.list(projectId),
+      ...(await runs.list(projectId)),
     }),
     'projects:remap': async ({ projectId, dataTrain, dataTest }) => {
       const project = await store.open(projectId)
@@ -80,7 +80,7 @@ export function createHandlers(services: HandlerServices): Handlers {
 }
 
 async function listItem(project: Project, runs: RunService): Promise<ProjectListItem> {
-  const summaries = await runs.list(project.id)
+  const { runs: summaries } = await runs.list(project.id)
   const results = summaries.flatMap(({ result }) => (result === null ? [] : [result]))
   const best = results.reduce<ProjectListItem['best']>(
     (top, { compression, accuracy }) =>

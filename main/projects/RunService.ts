@@ -44,11 +44,12 @@ export class RunService {
     return this.status
   }
 
-  /** The project's runs, newest first. Folders that cannot be read are left to the file manager. */
-  async list(projectId: string): Promise<RunSummary[]> {
+  /** The project's runs, newest first, and why the others cannot be read. */
+  async list(projectId: string): Promise<{ runs: RunSummary[]; unreadable: ErrorRecord[] }> {
     const listed = await RunFolder.list(this.options.store.runsFolderOf(projectId))
-    const runs = listed.flatMap((entry) => ('run' in entry ? [entry.run] : []))
-    return (await Promise.all(runs.map((run) => this.summary(projectId, run)))).reverse()
+    const folders = listed.flatMap((entry) => ('run' in entry ? [entry.run] : []))
+    const runs = (await Promise.all(folders.map((run) => this.summary(projectId, run)))).reverse()
+    return { runs, unreadable: listed.flatMap((entry) => ('error' in entry ? [entry.error] : [])) }
   }
 
   async start(projectId: string, choices: CompressChoices): Promise<RunSummary> {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -175,11 +175,20 @@ describe('RunService', () => {
     expect(history.summary.state).toBe('running')
   })
 
+  it('lists a run that cannot be read with the reason', async () => {
+    const summary = await runs.start(project.id, choices)
+    const file = path.join(store.runFolderOf(project.id, summary.id), 'run.json')
+    await writeFile(file, '{"formatVersion": 1, ')
+    const { runs: readable, unreadable } = await runs.list(project.id)
+    expect(readable).toEqual([])
+    expect(unreadable).toMatchObject([{ file, message: expect.any(String) }])
+  })
+
   it('moves a deleted run to the trash', async () => {
     const { id } = await runs.start(project.id, choices)
     engine.crash()
     await vi.waitFor(() => expect(lastSummary()?.state).toBe('failed'))
     await runs.delete({ projectId: project.id, runId: id })
-    expect(await runs.list(project.id)).toEqual([])
+    expect(await runs.list(project.id)).toEqual({ runs: [], unreadable: [] })
   })
 })
