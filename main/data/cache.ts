@@ -60,10 +60,16 @@ async function removeAbandoned(folder: string): Promise<void> {
 }
 
 async function lastTouched(folder: string): Promise<number> {
-  let latest = (await stat(folder)).mtimeMs
-  for (const name of await readdir(folder)) {
-    // Hard-linked tables of a LevelDB keep their old date, the folder has that of its making.
-    latest = Math.max(latest, (await stat(path.join(folder, name))).mtimeMs)
+  try {
+    let latest = (await stat(folder)).mtimeMs
+    for (const name of await readdir(folder)) {
+      // Hard-linked tables of a LevelDB keep their old date, the folder has that of its making.
+      latest = Math.max(latest, (await stat(path.join(folder, name))).mtimeMs)
+    }
+    return latest
+  } catch (error) {
+    // A file that goes while it is looked at has a writer at work.
+    if ((error as { code?: unknown }).code === 'ENOENT') return Date.now()
+    throw error
   }
-  return latest
 }
