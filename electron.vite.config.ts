@@ -1,14 +1,16 @@
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 
 const inProject = (path: string) => resolve(import.meta.dirname, path)
+// A second set of bundles beside the usual one, for work on several at a time.
+const out = resolve(import.meta.dirname, process.env.OLMP_OUT ?? 'out')
 
 // Node 20 and Chrome 130 are what the oldest Electron supported (33) has.
 export default defineConfig({
   main: {
     build: {
-      outDir: 'out/main',
+      outDir: join(out, 'main'),
       target: 'node20',
       externalizeDeps: true,
       rollupOptions: {
@@ -18,7 +20,7 @@ export default defineConfig({
   },
   preload: {
     build: {
-      outDir: 'out/preload',
+      outDir: join(out, 'preload'),
       target: 'node20',
       rollupOptions: {
         input: { index: inProject('preload/index.ts') },
@@ -31,7 +33,8 @@ export default defineConfig({
     root: inProject('renderer'),
     plugins: [vue()],
     build: {
-      outDir: inProject('out/renderer'),
+      outDir: join(out, 'renderer'),
+      emptyOutDir: true,
       target: 'chrome130',
       rollupOptions: { input: inProject('renderer/index.html') },
     },

@@ -1,4 +1,8 @@
-// How numbers read, everywhere: thousands separated, always with a unit.
+// How numbers read, everywhere: thousands separated, always with a unit, in the window's language.
+
+import { i18n } from './i18n'
+
+const { t, locale } = i18n.global
 
 const integers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 const oneDecimal = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 })
@@ -17,7 +21,7 @@ export function formatPoints(difference: number): string {
   const points = difference * 100
   const rounded = Math.abs(points) < 0.005 ? 0 : points
   const sign = rounded > 0 ? '+' : rounded < 0 ? '−' : '±'
-  return `${sign}${Math.abs(rounded).toFixed(2)} points`
+  return t('units.points', { value: `${sign}${Math.abs(rounded).toFixed(2)}` })
 }
 
 /** 297.68 -> 297.7× */
@@ -35,10 +39,10 @@ export function formatBytes(bytes: number): string {
 
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
-  if (whole < 60) return `${whole} s`
+  if (whole < 60) return t('units.seconds', { seconds: whole })
   const minutes = Math.floor(whole / 60)
-  if (minutes < 60) return `${minutes} min ${whole % 60} s`
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  if (minutes < 60) return t('units.minutes', { minutes, seconds: whole % 60 })
+  return t('units.hours', { hours: Math.floor(minutes / 60), minutes: minutes % 60 })
 }
 
 export function formatLoss(value: number): string {
@@ -47,11 +51,14 @@ export function formatLoss(value: number): string {
 }
 
 export function formatDate(iso: string): string {
-  return new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+  return new Date(iso).toLocaleString(locale.value === 'en' ? 'en-GB' : locale.value, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+  })
 }
 
 export function formatShape(shape: number[]): string {
-  return shape.length === 0 ? 'scalar' : shape.join(' × ')
+  return shape.length === 0 ? t('units.scalar') : shape.join(' × ')
 }
 
 /** Messages are written to follow a place (`net.prototxt:3:1: unknown ...`); alone they are sentences. */

@@ -55,6 +55,13 @@ export interface SearchRecord {
   bestKept: number
 }
 
+/** What each prunable layer keeps, told whenever masks have changed. */
+export interface DensityRecord {
+  iteration: number
+  /** Weights and biases kept over all, 0..1, in the order of the run's prunable layers. */
+  kept: number[]
+}
+
 export type LogLevel = 'info' | 'warning' | 'error'
 
 export type RunPhase = 'preparing' | 'reference' | 'pruning' | 'retraining' | 'finished'
@@ -64,6 +71,7 @@ export type RunEvent =
   | { kind: 'iterations'; records: IterationRecord[] }
   | { kind: 'test'; record: TestRecord }
   | { kind: 'search'; records: SearchRecord[] }
+  | { kind: 'densities'; records: DensityRecord[] }
   | { kind: 'log'; timeMs: number; level: LogLevel; text: string }
   | { kind: 'checkpoint'; iteration: number; folder: string; bytes: number }
   | { kind: 'result'; result: RunResult }

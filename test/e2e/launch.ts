@@ -8,6 +8,8 @@ import path from 'node:path'
 import { _electron, type ElectronApplication, type Page } from 'playwright-core'
 
 const projectRoot = path.resolve(import.meta.dirname, '../..')
+// A copy of the app with bundles of its own (OLMP_OUT), for work on several at a time.
+const appFolder = process.env.OLMP_APP ?? projectRoot
 const dist = path.join(projectRoot, 'node_modules/electron/dist')
 const executable = {
   linux: path.join(dist, 'electron'),
@@ -31,7 +33,7 @@ export async function launchStudio(userData?: string): Promise<Studio> {
   const asRoot = process.platform === 'linux' && process.getuid?.() === 0
   const app = await _electron.launch({
     executablePath: executable,
-    args: [...(asRoot ? ['--no-sandbox'] : []), '--disable-gpu', projectRoot],
+    args: [...(asRoot ? ['--no-sandbox'] : []), '--disable-gpu', appFolder],
     env: { ...environment(), OLMP_USER_DATA: folder },
   })
   let stderr = ''

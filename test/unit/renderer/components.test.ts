@@ -4,7 +4,7 @@ import { type App, type Component, createApp, nextTick } from 'vue'
 
 import CompressCard from '../../../renderer/components/CompressCard.vue'
 import ErrorNotice from '../../../renderer/components/ErrorNotice.vue'
-import { parseRoute, type Route, routeHash } from '../../../renderer/composables/useRoute'
+import { i18n } from '../../../renderer/i18n'
 import type { CompressChoices } from '../../../preload/contract'
 import { experimentSettings } from '../../../main/olmp/presets'
 
@@ -13,7 +13,7 @@ let app: App | null = null
 function mount(component: Component, props: Record<string, unknown>): HTMLElement {
   const host = document.createElement('div')
   document.body.append(host)
-  app = createApp(component, props)
+  app = createApp(component, props).use(i18n)
   app.mount(host)
   return host
 }
@@ -61,16 +61,5 @@ describe('CompressCard', () => {
       { searchMode, delta, seed, iterations, evaluations, threads: 2 },
       { searchMode, delta, seed, iterations: 3000, evaluations, threads: 2 },
     ])
-  })
-})
-
-describe('routes', () => {
-  it.each<Route>([
-    { view: 'projects' },
-    { view: 'import' },
-    { view: 'project', projectId: 'lenet-1' },
-    { view: 'run', projectId: 'lenet-1', runId: '20260101-1' },
-  ])('come back from the address: %j', (route) => {
-    expect(parseRoute(routeHash(route))).toEqual(route)
   })
 })

@@ -1,28 +1,11 @@
-// What each request does: one call of a service.
+import type { HandlersOf } from '../../../preload/contract'
+import type { projectRequests } from '../../../preload/contract/projects'
+import type { RunService } from '../../projects/RunService'
+import type { ModelReport, Project, ProjectListItem } from '../../projects/types'
+import type { ModelSource } from '../../runs/types'
+import type { HandlerServices } from './services'
 
-import os from 'node:os'
-
-import type { EngineProcess } from '../engine/EngineProcess'
-import type { ProjectStore } from '../projects/ProjectStore'
-import type { RunService } from '../projects/RunService'
-import type { SampleProjects } from '../projects/SampleProjects'
-import type { ModelReport, Project, ProjectListItem } from '../projects/types'
-import type { ModelSource } from '../runs/types'
-import type { Handlers } from './register'
-import type { WindowEvents } from './WindowEvents'
-
-export interface HandlerServices {
-  engine: EngineProcess
-  store: ProjectStore
-  runs: RunService
-  samples: SampleProjects
-  events: WindowEvents
-  chooseFolder(title: string): Promise<string | null>
-  revealFile(file: string): void
-  appInfo(): { version: string; electron: string }
-}
-
-export function createHandlers(services: HandlerServices): Handlers {
+export function projectHandlers(services: HandlerServices): HandlersOf<typeof projectRequests> {
   const { engine, store, runs, samples, events } = services
 
   function inspect(source: ModelSource): Promise<ModelReport> {
@@ -30,13 +13,6 @@ export function createHandlers(services: HandlerServices): Handlers {
   }
 
   return {
-    'app:info': async () => ({
-      ...services.appInfo(),
-      logicalCpus: os.availableParallelism(),
-      engine: runs.engineStatus,
-      projectsFolder: store.folder,
-    }),
-    'dialog:choose-folder': ({ title }) => services.chooseFolder(title),
     'model:inspect': inspect,
 
     'projects:list': async () => {
@@ -67,15 +43,6 @@ export function createHandlers(services: HandlerServices): Handlers {
       runs.requireIdle(projectId)
       await store.delete(projectId)
     },
-
-    'runs:start': ({ projectId, choices }) => runs.start(projectId, choices),
-    'runs:pause': (address) => runs.stop(address, 'paused'),
-    'runs:stop': (address) => runs.stop(address, 'stopped'),
-    'runs:resume': (address) => runs.resume(address),
-    'runs:history': (address) => runs.history(address),
-    'runs:delete': (address) => runs.delete(address),
-    'runs:export': (address) => runs.exportOnnx(address),
-    'runs:reveal-export': async (address) => services.revealFile(await runs.exportedFile(address)),
   }
 }
 

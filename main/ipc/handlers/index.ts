@@ -1,0 +1,17 @@
+// What each request does: one call of a service. One file per group of the contract.
+
+import type { Handlers } from '../register'
+import { appHandlers } from './app'
+import { modelHandlers } from './models'
+import { projectHandlers } from './projects'
+import { runHandlers } from './runs'
+import type { HandlerServices } from './services'
+
+export function createHandlers(services: HandlerServices): Handlers {
+  return {
+    ...appHandlers(services),
+    ...projectHandlers(services),
+    ...runHandlers(services),
+    ...modelHandlers(services),
+  }
+}

@@ -1,0 +1,58 @@
+// Everything that crosses between the window and the app: requests (checked here, answered in main/ipc/handlers), events,
+// and the run events that come straight from the engine process. One file per group.
+
+import type { Infer, Schema } from '../schema'
+import { appEvents, type AppEvents, appRequests, type AppResponses } from './app'
+import type { Result } from './common'
+import { modelRequests, type ModelResponses } from './models'
+import { projectEvents, type ProjectEvents, projectRequests, type ProjectResponses } from './projects'
+import { runEvents, type RunEvents, runRequests, type RunResponses } from './runs'
+
+export { describeError, type ErrorRecord } from '../../main/net/errors'
+// The window tells what a choice of length will mean by the rule that main applies.
+export { ofLength } from '../../main/olmp/presets'
+export type * from '../../main/projects/types'
+export type * from '../../main/runs/types'
+export type * from './app'
+export type * from './common'
+export type * from './models'
+export type * from './projects'
+export type * from './runs'
+
+/** The requests: what each carries. */
+export const requestSchemas = {
+  ...appRequests,
+  ...projectRequests,
+  ...runRequests,
+  ...modelRequests,
+} satisfies Record<string, Schema<unknown>>
+
+/** What each answers. */
+export interface Responses extends AppResponses, ProjectResponses, RunResponses, ModelResponses {}
+
+export type Channel = keyof typeof requestSchemas
+export type RequestOf<C extends Channel> = Infer<(typeof requestSchemas)[C]>
+export type ResponseOf<C extends Channel> = Responses[C]
+export const channels = Object.keys(requestSchemas) as Channel[]
+
+/** Answers to the requests of one group. */
+export type HandlersOf<R extends Record<string, Schema<unknown>>> = {
+  [C in keyof R & Channel]: (request: RequestOf<C>) => Promise<ResponseOf<C>>
+}
+
+export interface Events extends AppEvents, ProjectEvents, RunEvents {}
+
+/** Events sent by main; run events come over the port instead. */
+export const mainEvents = [...appEvents, ...projectEvents, ...runEvents] as const
+export type MainEvent = (typeof mainEvents)[number]
+
+/** The message that carries the port into the window's preload script. */
+export const enginePortMessage = 'engine:port'
+
+/** window.api */
+export type Api = {
+  [C in Channel]: (request: RequestOf<C>) => Promise<Result<ResponseOf<C>>>
+} & {
+  /** Calls back for every event of the name given; answers how to end that. */
+  on<E extends keyof Events>(name: E, listener: (payload: Events[E]) => void): () => void
+}
