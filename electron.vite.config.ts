@@ -2,6 +2,8 @@ import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'electron-vite'
 import { join, resolve } from 'node:path'
 
+import { bundledPackages } from './scripts/dist/bundledPackages.mjs'
+
 const inProject = (path: string) => resolve(import.meta.dirname, path)
 // A second set of bundles beside the usual one, for work on several at a time.
 const out = resolve(import.meta.dirname, process.env.OLMP_OUT ?? 'out')
@@ -9,6 +11,7 @@ const out = resolve(import.meta.dirname, process.env.OLMP_OUT ?? 'out')
 // Node 20 and Chrome 130 are what the oldest Electron supported (33) has.
 export default defineConfig({
   main: {
+    plugins: [bundledPackages()],
     build: {
       outDir: join(out, 'main'),
       target: 'node20',
@@ -19,6 +22,7 @@ export default defineConfig({
     },
   },
   preload: {
+    plugins: [bundledPackages()],
     build: {
       outDir: join(out, 'preload'),
       target: 'node20',
@@ -31,7 +35,7 @@ export default defineConfig({
   },
   renderer: {
     root: inProject('renderer'),
-    plugins: [vue()],
+    plugins: [vue(), bundledPackages()],
     build: {
       outDir: join(out, 'renderer'),
       emptyOutDir: true,

@@ -28,6 +28,9 @@ const windowPackages = [
   'fonts-noto-cjk',
 ]
 
+/** What `npm run dist` needs besides: readelf and strip come with the compiler. */
+const packagingPackages = ['patchelf']
+
 function missingPackages(packages) {
   const names = packages.flatMap((entry) => entry.split('|'))
   const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\\n', ...names], {
@@ -76,7 +79,17 @@ export async function ensureSystemPackages({ window }) {
     requireOtherPlatform()
     return
   }
-  const missing = missingPackages(window ? [...enginePackages, ...windowPackages] : enginePackages)
+  await ensurePackages(window ? [...enginePackages, ...windowPackages] : enginePackages)
+}
+
+export async function ensurePackagingPackages() {
+  if (process.platform !== 'linux') return
+  if (has('dpkg-query')) await ensurePackages(packagingPackages)
+  else if (!has('patchelf')) throw new SetupError('patchelf is needed: install it with your package manager')
+}
+
+async function ensurePackages(packages) {
+  const missing = missingPackages(packages)
   if (missing.length === 0) return
   const prefix = rootPrefix()
   if (prefix === undefined) {
