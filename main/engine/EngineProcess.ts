@@ -6,11 +6,14 @@ import { EventEmitter } from 'node:events'
 import { type MessagePortMain, utilityProcess, type UtilityProcess } from 'electron'
 
 import { AppError, type ErrorRecord } from '../net/errors'
+import { cancelled } from './jobs/job'
 import type {
   EngineFolders,
   EngineMethod,
-  EngineMethods,
+  EngineParams,
+  EngineProgress,
   EngineRequest,
+  EngineResponse,
   FromEngine,
   RunEventMessage,
   ToEngine,
@@ -19,7 +22,7 @@ import type {
 interface Pending {
   resolve(value: unknown): void
   reject(error: Error): void
-  onProgress?: (text: string) => void
+  onProgress?: (progress: never) => void
 }
 
 interface EngineProcessEvents {
@@ -51,18 +54,25 @@ export class EngineProcess extends EventEmitter<EngineProcessEvents> {
     return this.child?.pid
   }
 
+  /** `signal` cancels the work; then the promise rejects with the AppError 'cancelled' as soon as the work has ended,
+   *  unless it was done already. */
   request<M extends EngineMethod>(
     method: M,
-    params: EngineMethods[M]['request'],
-    onProgress?: (text: string) => void,
-  ): Promise<EngineMethods[M]['response']> {
+    params: EngineParams<M>,
+    onProgress?: (progress: EngineProgress<M>) => void,
+    signal?: AbortSignal,
+  ): Promise<EngineResponse<M>> {
+    if (signal?.aborted) return Promise.reject(cancelled())
     const number = this.nextNumber++
     const child = this.start()
-    return new Promise((resolve, reject) => {
+    const cancel = () => child.postMessage({ kind: 'cancel', number } satisfies ToEngine)
+    const answer = new Promise<EngineResponse<M>>((resolve, reject) => {
       this.pending.set(number, { resolve: resolve as Pending['resolve'], reject, onProgress })
       const message = { kind: 'request', number, method, params } as EngineRequest
       child.postMessage(message satisfies ToEngine)
+      signal?.addEventListener('abort', cancel, { once: true })
     })
+    return answer.finally(() => signal?.removeEventListener('abort', cancel))
   }
 
   /** Run events go to the other end of this port from now on. Nothing to attach to where no process is there. */
@@ -108,7 +118,7 @@ export class EngineProcess extends EventEmitter<EngineProcessEvents> {
     const waiting = this.pending.get(message.number)
     if (waiting === undefined) return
     if (message.kind === 'progress') {
-      waiting.onProgress?.(message.text)
+      waiting.onProgress?.(message.progress as never)
       return
     }
     this.pending.delete(message.number)

@@ -3,26 +3,13 @@
 
 import type { MessagePortMain } from 'electron'
 
-import { toErrorRecord } from '../net/errors'
 import { EngineServices } from './EngineServices'
 import { EventBatcher } from './EventBatcher'
-import type {
-  EngineFolders,
-  EngineMethod,
-  EngineMethods,
-  EngineRequest,
-  FromEngine,
-  ToEngine,
-} from './protocol'
+import { jobs } from './jobs'
+import type { EngineFolders, FromEngine, ToEngine } from './protocol'
+import { RequestDesk } from './RequestDesk'
 
 const batchIntervalMs = 100
-
-type Methods = {
-  [M in EngineMethod]: (
-    params: EngineMethods[M]['request'],
-    onProgress: (text: string) => void,
-  ) => Promise<EngineMethods[M]['response']>
-}
 
 const windows = new Set<MessagePortMain>()
 const folders = JSON.parse(process.argv[2]) as EngineFolders
@@ -39,37 +26,14 @@ const batcher = new EventBatcher(batchIntervalMs, (batch) => {
   )
   if (events.length > 0) toMain({ kind: 'run-events', ...batch, events })
 })
-const services = new EngineServices(folders, (address, event) => batcher.add(address, event))
 
-const methods: Methods = {
-  systemInfo: () => services.systemInfo(),
-  ensureSample: ({ sample }, onProgress) => services.ensureSample(sample, onProgress),
-  inspectModel: ({ source }, onProgress) => services.inspectModel(source, onProgress),
-  async run(address) {
-    try {
-      return await services.run(address)
-    } finally {
-      batcher.flush()
-    }
-  },
-  stopRun: ({ state }) => services.stopRun(state),
-  exportRun: ({ runFolder, file }, onProgress) => services.exportRun(runFolder, file, onProgress),
-  shutDown: () => services.stopRun('paused'),
-}
-
-async function answer({ number, method, params }: EngineRequest): Promise<void> {
-  const onProgress = (text: string) => toMain({ kind: 'progress', number, text })
-  try {
-    const work = methods[method] as (params: unknown, onProgress: (text: string) => void) => Promise<unknown>
-    toMain({ kind: 'answer', number, ok: true, value: await work(params, onProgress) })
-  } catch (error) {
-    // What is not an AppError is a defect: its stack goes to the log by way of stderr.
-    const record = toErrorRecord(error)
-    if (record.code === 'internal' && error instanceof Error)
-      process.stderr.write(`${error.stack ?? error.message}\n`)
-    toMain({ kind: 'answer', number, ok: false, error: record })
-  }
-}
+const desk = new RequestDesk({
+  jobs,
+  engine: new EngineServices(folders, batcher),
+  send: toMain,
+  // To the log, by way of stderr.
+  onDefect: (error) => process.stderr.write(`${error.stack ?? error.message}\n`),
+})
 
 function attach(port: MessagePortMain): void {
   windows.add(port)
@@ -80,5 +44,6 @@ function attach(port: MessagePortMain): void {
 process.parentPort.on('message', ({ data, ports }) => {
   const message = data as ToEngine
   if (message.kind === 'attach') ports.forEach(attach)
-  else void answer(message)
+  else if (message.kind === 'cancel') desk.cancel(message.number)
+  else void desk.take(message)
 })

@@ -16,6 +16,7 @@ export interface EngineFolders {
   data: string
 }
 
+/** `progress` is what the method tells while it works; where it is not stated, a text. */
 export interface EngineMethods {
   systemInfo: { request: undefined; response: SystemInfo }
   /** Makes the sample's Caffe folder if need be; answers its path. */
@@ -42,18 +43,25 @@ export interface RunOutcome {
 }
 
 export type EngineMethod = keyof EngineMethods
+export type EngineParams<M extends EngineMethod> = EngineMethods[M]['request']
+export type EngineResponse<M extends EngineMethod> = EngineMethods[M]['response']
+export type EngineProgress<M extends EngineMethod> = EngineMethods[M] extends { progress: infer P }
+  ? P
+  : string
+
 export type EngineRequest<M extends EngineMethod = EngineMethod> = {
-  [K in M]: { kind: 'request'; number: number; method: K; params: EngineMethods[K]['request'] }
+  [K in M]: { kind: 'request'; number: number; method: K; params: EngineParams<K> }
 }[M]
 
-/** With a port: a window to which run events go. */
-export type ToEngine = EngineRequest | { kind: 'attach' }
+/** 'attach' comes with a port: a window to which run events go. */
+export type ToEngine = EngineRequest | { kind: 'cancel'; number: number } | { kind: 'attach' }
 
-export type FromEngine =
+export type EngineAnswer =
   | { kind: 'answer'; number: number; ok: true; value: unknown }
   | { kind: 'answer'; number: number; ok: false; error: ErrorRecord }
-  | { kind: 'progress'; number: number; text: string }
-  | RunEventMessage
+  | { kind: 'progress'; number: number; progress: unknown }
+
+export type FromEngine = EngineAnswer | RunEventMessage
 
 export interface RunEventMessage {
   kind: 'run-events'
