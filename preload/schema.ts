@@ -70,6 +70,10 @@ export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   return (value, place) => (value === undefined ? undefined : schema(value, place))
 }
 
+export function nullable<T>(schema: Schema<T>): Schema<T | null> {
+  return (value, place) => (value === null ? null : schema(value, place))
+}
+
 /** Exactly the fields named: a field nobody reads is a mistake of the sender. */
 export function object<F extends Record<string, Schema<unknown>>>(fields: F): Schema<Fields<F>> {
   return (value, place) => {
@@ -91,4 +95,24 @@ type Fields<F> = { [K in Exclude<keyof F, OptionalKeys<F>>]: Infer<F[K]> } & {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function array<T>(items: Schema<T>, maxLength: number): Schema<T[]> {
+  return (value, place) => {
+    if (!Array.isArray(value) || value.length > maxLength) {
+      throw new InvalidRequest(place, `a list of at most ${maxLength}`)
+    }
+    return value.map((item, index) => items(item, `${place}[${index}]`))
+  }
+}
+
+/** Finite numbers in a typed array. */
+export function floats(maxLength: number): Schema<Float32Array> {
+  return (value, place) => {
+    if (!(value instanceof Float32Array) || value.length === 0 || value.length > maxLength) {
+      throw new InvalidRequest(place, `1 to ${maxLength} numbers of single precision`)
+    }
+    if (!value.every((number) => Number.isFinite(number))) throw new InvalidRequest(place, 'finite numbers')
+    return value
+  }
 }

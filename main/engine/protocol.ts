@@ -3,8 +3,18 @@
 
 import type { SystemInfo } from './binding'
 import type { ErrorRecord } from '../net/errors'
-import type { ModelSource, RunEvent, RunResult } from '../runs/types'
-import type { ExportResult, ModelReport } from '../projects/types'
+import type { Phase } from '../net/graph'
+import type { ClassAccuracy, Thumbnail, TryAnswer, TryImage, TryNet } from '../onnx/tryTypes'
+import type { ExportFormat, Latency, Verification } from '../runs/models'
+import type { ModelSource, RunEvent, RunResult, Sparsity } from '../runs/types'
+import type {
+  ClassBalance,
+  DataPreview,
+  ExportResult,
+  ImagePrediction,
+  ModelReport,
+  ReferenceMeasurement,
+} from '../projects/types'
 
 /** Folders the engine process works with, told once at its start. */
 export interface EngineFolders {
@@ -22,13 +32,94 @@ export interface EngineMethods {
   /** Makes the sample's Caffe folder if need be; answers its path. */
   ensureSample: { request: { sample: string }; response: string }
   inspectModel: { request: { source: ModelSource }; response: ModelReport }
+  /** Images of an LMDB, for the eye. */
+  dataPreview: { request: { dataset: string; start: number; count: number }; response: DataPreview }
+  /** What the stored model says of images of a phase's data. */
+  predictImages: {
+    request: { source: ModelSource; phase: Phase; start: number; count: number }
+    response: ImagePrediction[]
+  }
+  /** Progress as a fraction. */
+  classBalance: { request: { dataset: string }; response: ClassBalance; progress: number }
+  /** The stored model on the whole test set; progress as a fraction. */
+  referenceAccuracy: { request: { source: ModelSource }; response: ReferenceMeasurement; progress: number }
   /** Starts or resumes the run in the folder; answered when it ends. */
   run: { request: RunAddress; response: RunOutcome }
   /** Ends the running run at its next boundary, after a checkpoint; `state` is what it is called then. */
   stopRun: { request: { state: 'paused' | 'stopped' }; response: void }
   exportRun: { request: { runFolder: string; file: string }; response: ExportResult }
+  /** Writes and verifies a model; the file is there only when that succeeded. */
+  exportModel: { request: ExportRequest; response: ExportFacts; progress: ModelProgress }
+  /** The verification of an exported file, once more. */
+  verifyModel: { request: VerifyRequest; response: Verification; progress: ModelProgress }
+  measureLatency: { request: { file: string; net: TryNet }; response: Latency; progress: ModelProgress }
+  tryNet: { request: { source: ModelSource }; response: TryNet }
+  testImage: { request: { net: TryNet; index: number }; response: TryImage }
+  thumbnails: { request: { net: TryNet; indices: number[] }; response: Thumbnail[] }
+  predict: { request: PredictRequest; response: TryAnswer }
+  /** Both models over the whole test set. */
+  classAccuracy: {
+    request: { net: TryNet; original: string; pruned: string }
+    response: ClassAccuracy
+    progress: ModelProgress
+  }
+  /** A phase of the net; the first there is where none is named. */
+  netGraph: { request: { source: ModelSource; phase?: NetPhase }; response: ShownNet }
+  /** Of the reference model, or of a run's checkpoint, the newest where none is named. */
+  layerWeights: {
+    request: { source: ModelSource; layer: string; run?: { runFolder: string; checkpoint?: string } }
+    response: LayerWeights
+  }
+  /** On at least so many of the test images. */
+  sensitivity: {
+    request: { source: ModelSource; images: number; threads: number }
+    response: Pick<Sensitivity, 'images' | 'testImages' | 'referenceAccuracy' | 'layers'>
+    progress: SensitivityProgress
+  }
   /** Lets a running run write its checkpoint; the process is ended after the answer. */
   shutDown: { request: undefined; response: void }
+}
+
+/** What long work on a model is doing. */
+export interface ModelProgress {
+  stage: 'opening' | 'writing' | 'comparing' | 'reading-back' | 'measuring' | 'classifying'
+  done: number
+  /** 0 where it is not known */
+  total: number
+}
+
+/** Where a model's weights are: in a checkpoint of a run (absent: the newest whole one), or in the model folder. */
+export type ModelOrigin =
+  { kind: 'checkpoint'; runFolder: string; checkpoint?: string } | { kind: 'reference'; source: ModelSource }
+
+export interface ExportRequest {
+  origin: ModelOrigin
+  format: ExportFormat
+  file: string
+}
+
+export interface VerifyRequest extends ExportRequest {
+  /** As it was exported. */
+  opset: number | null
+}
+
+export interface ExportFacts {
+  checkpoint: { name: string; iteration: number } | null
+  sparsity: Sparsity
+  bytes: number
+  gzipBytes: number
+  opset: number | null
+  verification: Verification
+  /** The stored weights that the run, or the project, started from. */
+  caffemodel: { file: string; bytes: number; gzipBytes: number }
+}
+
+export interface PredictRequest {
+  net: TryNet
+  /** (C, H, W), 0..255, colour as BGR */
+  pixels: Float32Array
+  original: string
+  pruned: string | null
 }
 
 export interface RunAddress {

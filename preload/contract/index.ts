@@ -4,31 +4,41 @@
 import type { Infer, Schema } from '../schema'
 import { appEvents, type AppEvents, appRequests, type AppResponses } from './app'
 import type { Result } from './common'
-import { modelRequests, type ModelResponses } from './models'
+import { dataEvents, type DataEvents, dataRequests, type DataResponses } from './data'
+import { modelEvents, type ModelEvents, modelRequests, type ModelResponses } from './models'
 import { projectEvents, type ProjectEvents, projectRequests, type ProjectResponses } from './projects'
 import { runEvents, type RunEvents, runRequests, type RunResponses } from './runs'
+import { tryRequests, type TryResponses } from './try'
 
 export { describeError, type ErrorRecord } from '../../main/net/errors'
 // The window tells what a choice of length will mean by the rule that main applies.
 export { ofLength } from '../../main/olmp/presets'
+export type * from '../../main/onnx/tryTypes'
+export type * from '../../main/projects/modelTypes'
 export type * from '../../main/projects/types'
+export type * from '../../main/runs/models'
 export type * from '../../main/runs/types'
 export type * from './app'
 export type * from './common'
+export type * from './data'
 export type * from './models'
 export type * from './projects'
 export type * from './runs'
+export type * from './try'
 
 /** The requests: what each carries. */
 export const requestSchemas = {
   ...appRequests,
   ...projectRequests,
+  ...dataRequests,
   ...runRequests,
   ...modelRequests,
+  ...tryRequests,
 } satisfies Record<string, Schema<unknown>>
 
 /** What each answers. */
-export interface Responses extends AppResponses, ProjectResponses, RunResponses, ModelResponses {}
+export interface Responses
+  extends AppResponses, ProjectResponses, DataResponses, RunResponses, ModelResponses, TryResponses {}
 
 export type Channel = keyof typeof requestSchemas
 export type RequestOf<C extends Channel> = Infer<(typeof requestSchemas)[C]>
@@ -40,10 +50,16 @@ export type HandlersOf<R extends Record<string, Schema<unknown>>> = {
   [C in keyof R & Channel]: (request: RequestOf<C>) => Promise<ResponseOf<C>>
 }
 
-export interface Events extends AppEvents, ProjectEvents, RunEvents {}
+export interface Events extends AppEvents, ProjectEvents, DataEvents, RunEvents, ModelEvents {}
 
 /** Events sent by main; run events come over the port instead. */
-export const mainEvents = [...appEvents, ...projectEvents, ...runEvents] as const
+export const mainEvents = [
+  ...appEvents,
+  ...projectEvents,
+  ...dataEvents,
+  ...runEvents,
+  ...modelEvents,
+] as const
 export type MainEvent = (typeof mainEvents)[number]
 
 /** The message that carries the port into the window's preload script. */

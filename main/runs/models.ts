@@ -1,0 +1,79 @@
+// What there is of a run beside its records, in plain JSON: its checkpoints, and the models exported from them. Shared with
+// the window through preload/contract.
+
+import type { VerificationReport } from '../onnx/verify'
+import type { Sparsity } from './types'
+
+export interface CheckpointInfo {
+  /** Of its folder. */
+  name: string
+  /** Solver iteration. */
+  iteration: number
+  /** Of the search it was written in; null outside a search. */
+  generation: number | null
+  bytes: number
+  /** ISO 8601 */
+  savedAt: string
+  /** On the whole test set, by the last test before the checkpoint; null where there was none. */
+  accuracy: number | null
+  /** The iteration of that test. */
+  accuracyIteration: number | null
+  /** Total parameters of the prunable layers over those kept. */
+  compression: number | null
+  /** Chosen as the run's model, and never deleted to make room. */
+  promoted: boolean
+}
+
+/** 'onnx' and 'onnx-sparse' differ in how weights are stored; 'caffemodel' has masks (the authors' format),
+ *  'caffemodel-plain' zeros where pruned. */
+export type ExportFormat = 'onnx' | 'onnx-sparse' | 'caffemodel' | 'caffemodel-plain'
+
+/** What was done to trust a file, and what it found. */
+export type Verification =
+  /** Engine and onnxruntime over the whole test set. */
+  | ({ kind: 'onnxruntime' } & Omit<VerificationReport, 'bytes' | 'gzipBytes'>)
+  /** The file read back: every value and mask equal, bit for bit, to the engine's. */
+  | { kind: 'read-back'; values: number; masks: number; accuracyEngine: number; images: number }
+
+/** Of onnxruntime on one image, on one thread. */
+export interface Latency {
+  medianMs: number
+  /** 10th and 90th percentile. */
+  lowMs: number
+  highMs: number
+  repetitions: number
+  /** Other work was done by the engine at the same time. */
+  besideRun: boolean
+  /** ISO 8601 */
+  measuredAt: string
+}
+
+/** An exported model, as its record beside the file tells it. */
+export interface ExportedModel {
+  formatVersion: 1
+  id: string
+  format: ExportFormat
+  /** Absolute. */
+  file: string
+  /** In the run's own folder; else where the user put it. */
+  ownFile: boolean
+  /** ISO 8601 */
+  created: string
+  /** Name and iteration of the checkpoint it came from; null for a reference model. */
+  checkpoint: { name: string; iteration: number } | null
+  sparsity: Sparsity
+  bytes: number
+  /** gzip level 9 */
+  gzipBytes: number
+  /** Of ONNX; null for other formats. */
+  opset: number | null
+  verification: Verification
+  /** ISO 8601 */
+  verifiedAt: string
+  latency: Latency | null
+}
+
+/** The model a project starts from: its caffemodel, and that as ONNX. */
+export interface ReferenceModel extends ExportedModel {
+  caffemodel: { file: string; bytes: number; gzipBytes: number }
+}
