@@ -37,13 +37,19 @@ function isEngineAddon(value: unknown): value is EngineAddon {
   return typeof value === 'object' && value !== null && 'createSession' in value && 'systemInfo' in value
 }
 
+/** What to do about an addon that is missing or wrong: a checkout builds its own, an installed app came with one. */
+function repairHint(): string {
+  const packaged = resourcesPath() !== undefined && existsSync(join(resourcesPath() ?? '', 'buildInfo.json'))
+  return packaged ? 'install the app again' : "build it with 'npm run setup'"
+}
+
 function loadFailure(file: string, cause: unknown): AppError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   // dlopen: 'libdnnl.so.2: cannot open shared object file: No such file or directory'
   const library = /(\S+\.so[.\d]*): cannot open shared object file/.exec(reason)?.[1]
   const hint =
     library === undefined
-      ? "rebuild it with 'npm run setup'"
+      ? repairHint()
       : `install the library ${library} (Debian: libdnnl2 liblmdb0 libgomp1 libjpeg62-turbo libpng16-16)`
   return new AppError('addon-not-loaded', `the engine could not be loaded: ${reason}`, { file, hint, cause })
 }
@@ -57,7 +63,7 @@ export function loadAddon(): EngineAddon {
       file: candidates[0],
       hint: process.env.OLMP_ADDON
         ? 'OLMP_ADDON names a file that does not exist'
-        : "build it with 'npm run setup'",
+        : repairHint(),
     })
   }
   let loaded: unknown
@@ -69,7 +75,7 @@ export function loadAddon(): EngineAddon {
   if (!isEngineAddon(loaded)) {
     throw new AppError('addon-not-loaded', 'the file is no engine of this program', {
       file,
-      hint: "rebuild it with 'npm run setup'",
+      hint: repairHint(),
     })
   }
   return loaded

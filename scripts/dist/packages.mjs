@@ -46,12 +46,20 @@ function debianDepends() {
   ]
 }
 
-/** Commands in /usr/bin that dpkg owns, so that nothing is left when it removes them. */
-export function stageDebianLinks(productName, executable) {
+/** Commands in /usr/bin that dpkg owns, so that nothing is left when it removes them; and the icon for any size. */
+export function stageDebianExtras(productName, executable) {
   const folder = inStaging('usr/bin')
   fs.mkdirSync(folder, { recursive: true })
   for (const command of ['olmp', executable])
     fs.symlinkSync(`../../opt/${productName}/${command}`, path.join(folder, command))
+  const icons = inStaging('usr/share/icons/hicolor/scalable/apps')
+  fs.mkdirSync(icons, { recursive: true })
+  fs.copyFileSync(inProject('resources/icons/icon.svg'), path.join(icons, `${executable}.svg`))
+  const documents = inStaging(`usr/share/doc/${executable}`)
+  fs.mkdirSync(documents, { recursive: true })
+  const pointer = `The notices of what it contains: /opt/${productName}/resources/notices/THIRD_PARTY_NOTICES.txt`
+  const licence = fs.readFileSync(inProject('LICENSE'), 'utf8').trim()
+  fs.writeFileSync(path.join(documents, 'copyright'), `${licence}\n\n${pointer}\n`)
 }
 
 /** electron-builder's configuration over electron-builder.yml. */
