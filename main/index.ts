@@ -11,9 +11,12 @@ import { registerHandlers } from './ipc/register'
 import { WindowEvents } from './ipc/WindowEvents'
 import { setMenu } from './menu'
 import { AppError } from './net/errors'
+import { DataService } from './projects/DataService'
+import { ProjectService } from './projects/ProjectService'
 import { ProjectStore } from './projects/ProjectStore'
 import { RunService } from './projects/RunService'
 import { SampleProjects } from './projects/SampleProjects'
+import { Trash } from './projects/Trash'
 import {
   denyPermissions,
   isOwnPage,
@@ -44,10 +47,26 @@ async function start(): Promise<void> {
     folders: { cache: path.join(data, 'cache'), resources: resourcesFolder, data },
     onOutput: (text) => process.stderr.write(`engine: ${text}`),
   })
-  const store = new ProjectStore({ folder: path.join(data, 'projects'), moveToTrash })
+  const store = new ProjectStore({ folder: path.join(data, 'projects') })
+  const trash = new Trash({
+    folder: path.join(data, 'deleted'),
+    moveToSystemTrash: (folder) => shell.trashItem(folder),
+    onProblem: (error) => process.stderr.write(`${error.describe()}\n`),
+  })
   const events = new WindowEvents(() => window?.webContents ?? null)
   const runs = new RunService({ engine, store, events, moveToTrash })
   const samples = new SampleProjects({ engine, store, events, stateFile: path.join(data, 'samples.json') })
+  const dataService = new DataService({ engine, store, events })
+  const projects = new ProjectService({
+    engine,
+    store,
+    runs,
+    samples,
+    data: dataService,
+    trash,
+    events,
+    reveal: (folder) => shell.showItemInFolder(folder),
+  })
 
   denyPermissions()
   serveRenderer(path.join(outFolder, 'renderer'))
@@ -58,7 +77,8 @@ async function start(): Promise<void> {
       engine,
       store,
       runs,
-      samples,
+      projects,
+      data: dataService,
       events,
       chooseFolder: (title) => chooseFolder(window, title),
       revealFile: (file) => shell.showItemInFolder(file),
@@ -85,6 +105,7 @@ async function start(): Promise<void> {
   }
   setMenu(() => window)
   open()
+  void trash.empty()
   void samples.createAtFirstStart()
 
   app.on('activate', () => {

@@ -5,19 +5,20 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 
 import { AppError } from '../net/errors'
-import type { ModelReport, Project } from './types'
+import type { DatasetFact, ModelReport, Project } from './types'
 
-const formatVersion = 1
+const formatVersion = 2
 const projectFile = 'project.json'
 
 export interface ProjectStoreOptions {
   /** Holds one folder per project; made where it is not there. */
   folder: string
-  /** Takes a deleted project's folder to where the user can get it back. */
-  moveToTrash(folder: string): Promise<void>
 }
 
 export class ProjectStore {
+  /** The last change of each project under way: changes of one project never overtake each other. */
+  private readonly changes = new Map<string, Promise<unknown>>()
+
   constructor(private readonly options: ProjectStoreOptions) {}
 
   get folder(): string {
@@ -60,6 +61,7 @@ export class ProjectStore {
       id: projectId(name),
       name,
       created: new Date().toISOString(),
+      lastOpened: null,
       report,
       referenceAccuracy: null,
     }
@@ -87,9 +89,18 @@ export class ProjectStore {
     await writeWhole(path.join(this.folderOf(project.id), projectFile), JSON.stringify(project, null, 1))
   }
 
-  async delete(id: string): Promise<void> {
-    await this.open(id)
-    await this.options.moveToTrash(this.folderOf(id))
+  /** Reads, changes and writes a project as one step. */
+  update(id: string, change: (project: Project) => Project): Promise<Project> {
+    const before = this.changes.get(id) ?? Promise.resolve()
+    const result = before
+      .catch(() => undefined)
+      .then(async () => {
+        const project = change(await this.open(id))
+        await this.save(project)
+        return project
+      })
+    this.changes.set(id, result)
+    return result
   }
 }
 
@@ -106,18 +117,41 @@ function parseProject(text: string, id: string, file: string): Project {
   } catch (cause) {
     throw refuse('The project file is not valid JSON.', cause)
   }
-  const project = value as Partial<Project> | null
-  if (typeof project !== 'object' || project === null) throw refuse('The project file holds no project.')
-  if (project.formatVersion !== formatVersion) {
+  if (typeof value !== 'object' || value === null) throw refuse('The project file holds no project.')
+  const written: unknown = Reflect.get(value, 'formatVersion')
+  if (written !== 1 && written !== formatVersion) {
     throw refuse(
-      `The project file has format ${String(project.formatVersion)}; this app reads format ${formatVersion}.`,
+      `The project file has format ${String(written)}; this app reads formats 1 to ${formatVersion}.`,
     )
   }
+  const project = value as Partial<Project | ProjectOfFormat1>
   const complete =
     project.id === id && typeof project.name === 'string' && typeof project.created === 'string'
   if (!complete || typeof project.report?.source?.folder !== 'string')
     throw refuse('The project file is incomplete.')
-  return project as Project
+  return written === 1 ? fromFormat1(project as ProjectOfFormat1) : (project as Project)
+}
+
+type ProjectOfFormat1 = Omit<Project, 'formatVersion' | 'lastOpened' | 'report'> & {
+  formatVersion: 1
+  report: Omit<ModelReport, 'obstacleCode' | 'data'> & {
+    data: Omit<DatasetFact, 'transform' | 'batchSize'>[]
+  }
+}
+
+/** Format 1 did not know when a project was opened, nor what its nets do to an image. */
+function fromFormat1(project: ProjectOfFormat1): Project {
+  const { report } = project
+  return {
+    ...project,
+    formatVersion,
+    lastOpened: null,
+    report: {
+      ...report,
+      data: report.data.map((data) => ({ ...data, transform: null, batchSize: null })),
+      obstacleCode: report.obstacle === null ? null : 'other',
+    },
+  }
 }
 
 /** A readable folder name that no other project has. */

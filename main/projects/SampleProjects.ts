@@ -1,10 +1,12 @@
-// The sample at the first start: a project that is there before anything was imported.
+// The samples as projects: the first is there before anything was imported, the others are made when asked for.
 
 import { readFile, writeFile } from 'node:fs/promises'
 
 import { AppError, toErrorRecord } from '../net/errors'
 import type { EngineProcess } from '../engine/EngineProcess'
 import type { ProjectStore } from './ProjectStore'
+import { samples } from './samples'
+import type { Project } from './types'
 
 export interface SampleProjectsOptions {
   engine: Pick<EngineProcess, 'request'>
@@ -14,42 +16,43 @@ export interface SampleProjectsOptions {
   stateFile: string
 }
 
-const firstSample = { id: 'lenet-300-100', title: 'LeNet-300-100 on MNIST' }
-
 export class SampleProjects {
-  /** What is being made ready, for the reader. */
+  /** Title of what is being made ready. */
   preparing: string | null = null
   problems: AppError[] = []
 
   constructor(private readonly options: SampleProjectsOptions) {}
 
   async createAtFirstStart(): Promise<void> {
-    const { stateFile, events } = this.options
+    const { stateFile } = this.options
     const made = await readMade(stateFile)
-    if (made.includes(firstSample.id)) return
-    this.preparing = `Preparing the sample ${firstSample.title}…`
+    const [{ id }] = samples
+    if (made.includes(id)) return
     try {
-      await this.create()
-      await writeFile(stateFile, JSON.stringify([...made, firstSample.id]))
+      await this.create(id)
+      await writeFile(stateFile, JSON.stringify([...made, id]))
     } catch (error) {
       const { code, message, ...place } = toErrorRecord(error)
       this.problems = [new AppError(code, `The sample project could not be made: ${message}`, place)]
+      this.options.events.send('projects:changed', undefined)
+    }
+  }
+
+  /** A project of a sample, which is made ready first where need be. */
+  async create(id: string): Promise<Project> {
+    const { engine, store, events } = this.options
+    const sample = samples.find((candidate) => candidate.id === id)
+    if (sample === undefined) throw new AppError('unknown-sample', `There is no sample '${id}'.`)
+    this.preparing = sample.title
+    events.send('projects:changed', undefined)
+    try {
+      const folder = await engine.request('ensureSample', { sample: id })
+      const report = await engine.request('inspectModel', { source: { folder } })
+      return await store.create(report, sample.title)
     } finally {
       this.preparing = null
       events.send('projects:changed', undefined)
     }
-  }
-
-  private tell(text: string): void {
-    this.preparing = `Preparing the sample ${firstSample.title}: ${text}…`
-    this.options.events.send('projects:changed', undefined)
-  }
-
-  private async create(): Promise<void> {
-    const { engine, store } = this.options
-    const folder = await engine.request('ensureSample', { sample: firstSample.id }, (text) => this.tell(text))
-    const report = await engine.request('inspectModel', { source: { folder } })
-    await store.create(report, firstSample.title)
   }
 }
 

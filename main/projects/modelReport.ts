@@ -8,7 +8,7 @@ import { AppError, describeError } from '../net/errors'
 import { count, isPrunable, type LayerOf, type NetGraph } from '../net/graph'
 import { generalRule, type NetFacts } from '../olmp/presets'
 import type { OlmpSettings } from '../olmp/settings'
-import type { FileChoice, LayerFact, ModelReport } from './types'
+import type { DatasetFact, FileChoice, LayerFact, ModelReport, ObstacleCode } from './types'
 import type { ModelSource } from '../runs/types'
 
 const roles: FileChoice['role'][] = ['net', 'deploy', 'solver', 'weights', 'solverstate', 'mean']
@@ -27,15 +27,27 @@ export async function modelReport(source: ModelSource, model: ImportedModel): Pr
       resolved,
       entries: info?.entries ?? null,
       shape: info?.shape ?? null,
+      ...dataLayerFacts(phase === 'TRAIN' ? model.train : model.test, layer),
     })),
     notes: model.notes,
     layers: graph === null ? [] : layerFacts(graph),
     parameters: graph === null ? 0 : parameterCount(graph),
     prunableParameters: graph === null ? 0 : prunableCount(graph),
     weightsBytes: model.weights === null ? null : await fileSize(model.weights.file),
-    obstacle,
+    obstacle: obstacle?.text ?? null,
+    obstacleCode: obstacle?.code ?? null,
     suggested: obstacle === null ? suggestedSettings(model) : null,
   }
+}
+
+function dataLayerFacts(
+  graph: NetGraph | null,
+  name: string,
+): Pick<DatasetFact, 'transform' | 'batchSize'> {
+  const layer = graph?.layers.find(
+    (candidate): candidate is LayerOf<'Data'> => candidate.type === 'Data' && candidate.name === name,
+  )
+  return { transform: layer?.params.transform ?? null, batchSize: layer?.params.batch_size ?? null }
 }
 
 function layerFacts(graph: NetGraph): LayerFact[] {
@@ -54,22 +66,30 @@ function prunableCount(graph: NetGraph): number {
     .reduce((sum, { shape }) => sum + count(shape), 0)
 }
 
-/** One sentence for the reader, or null. */
-function findObstacle(model: ImportedModel): string | null {
+/** What stands in the way: a word for programs, a sentence for the reader. */
+function findObstacle(model: ImportedModel): { code: ObstacleCode; text: string } | null {
   if (model.train === null)
-    return 'There is no training net in the folder: add the train_val or train_test prototxt.'
-  if (model.test === null) return 'The net has no test phase, so its accuracy cannot be measured.'
+    return {
+      code: 'no-train-net',
+      text: 'There is no training net in the folder: add the train_val or train_test prototxt.',
+    }
+  if (model.test === null)
+    return { code: 'no-test-net', text: 'The net has no test phase, so its accuracy cannot be measured.' }
   if (model.solver === null)
-    return 'There is no solver in the folder: retraining needs its learning rate and decay.'
-  if (model.weights === null) return 'There are no trained weights in the folder: add the caffemodel.'
+    return {
+      code: 'no-solver',
+      text: 'There is no solver in the folder: retraining needs its learning rate and decay.',
+    }
+  if (model.weights === null)
+    return { code: 'no-weights', text: 'There are no trained weights in the folder: add the caffemodel.' }
   if (model.data.some(({ resolved }) => resolved === null))
-    return 'Say where the data is: the source the net names is not here.'
+    return { code: 'no-dataset', text: 'Say where the data is: the source the net names is not here.' }
   try {
     ensureTrainable(model.train)
     return null
   } catch (error) {
-    if (error instanceof AppError) return describeError(error.toRecord())
-    throw error
+    if (!(error instanceof AppError)) throw error
+    return { code: error.code === 'no-loss' ? 'no-loss' : 'other', text: describeError(error.toRecord()) }
   }
 }
 

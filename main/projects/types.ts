@@ -3,6 +3,7 @@
 
 import type { ErrorRecord } from '../net/errors'
 import type { OlmpSettings } from '../olmp/settings'
+import type { Transform } from '../net/graph'
 import type { ModelSource, RunResult, RunState } from '../runs/types'
 
 /** A file the import looked for: which it took, and what else it saw. */
@@ -22,6 +23,9 @@ export interface DatasetFact {
   entries: number | null
   /** (C, H, W) */
   shape: number[] | null
+  /** What is done to an image before the net sees it; null where it is not known (projects of format 1). */
+  transform: Transform | null
+  batchSize: number | null
 }
 
 export interface LayerFact {
@@ -40,6 +44,10 @@ export interface ModelNote {
   line?: number
 }
 
+/** 'other': the sentence alone says it. */
+export type ObstacleCode =
+  'no-train-net' | 'no-test-net' | 'no-solver' | 'no-weights' | 'no-dataset' | 'no-loss' | 'other'
+
 /** What was found in a model folder. */
 export interface ModelReport {
   source: ModelSource
@@ -53,18 +61,22 @@ export interface ModelReport {
   weightsBytes: number | null
   /** Why it cannot be compressed as it stands; null where it can. */
   obstacle: string | null
+  /** The obstacle in one word, for the reader's own language. */
+  obstacleCode: ObstacleCode | null
   /** Settings by the general rule for such a net; null where it cannot be compressed. */
   suggested: OlmpSettings | null
 }
 
 export interface Project {
-  formatVersion: 1
+  formatVersion: 2
   id: string
   name: string
   /** ISO 8601 */
   created: string
+  /** ISO 8601; null for one never opened. */
+  lastOpened: string | null
   report: ModelReport
-  /** On the whole test set, 0..1; known once a run has measured it. */
+  /** On the whole test set, 0..1; known once it has been measured, by itself or by a run. */
   referenceAccuracy: number | null
 }
 
@@ -87,12 +99,70 @@ export interface ProjectListItem {
   id: string
   name: string
   created: string
+  lastOpened: string | null
   folder: string
+  /** The net's own name. */
+  modelName: string
+  sketch: SketchBlock[]
   parameters: number
   referenceAccuracy: number | null
+  obstacleCode: ObstacleCode | null
   runs: number
-  /** The run with the highest compression among the finished. */
-  best: { compression: number; accuracy: number } | null
+  /** The finished run with the highest compression. */
+  best: { runId: string; compression: number; accuracy: number } | null
+  /** The run begun last. */
+  lastRun: { runId: string; state: RunState; started: string; ended: string | null } | null
+}
+
+/** A layer as a block of a net's small picture. */
+export interface SketchBlock {
+  kind: 'data' | 'convolution' | 'pooling' | 'inner-product'
+  name: string
+  /** One item of the first top: (C, H, W) or (N). */
+  shape: number[]
+  parameters: number
+}
+
+/** An image of a dataset, made small enough for a picture of it. */
+export interface PreviewImage {
+  /** Position in the dataset, from 0. */
+  index: number
+  label: number
+  width: number
+  height: number
+  /** RGBA, 8 bits each, row by row. */
+  pixels: Uint8Array
+}
+
+/** The class a net holds most likely; its probability where the net gives one. */
+export interface ImagePrediction {
+  label: number
+  probability: number | null
+}
+
+export interface DataPreview {
+  /** Of the whole dataset. */
+  entries: number
+  /** (C, H, W) of the first datum. */
+  shape: number[]
+  images: PreviewImage[]
+}
+
+export interface ClassBalance {
+  /** By label, ascending. */
+  classes: { label: number; images: number }[]
+  /** Images looked at; fewer than `entries` where the set is too large to read as a whole. */
+  counted: number
+  entries: number
+}
+
+export interface ReferenceMeasurement {
+  /** On the whole test set, 0..1. */
+  accuracy: number
+  loss: number
+  images: number
+  /** Layers that have no stored weights, initialised by their fillers. */
+  initialised: string[]
 }
 
 /** An exported ONNX file and what its verification found. */

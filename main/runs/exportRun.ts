@@ -122,7 +122,7 @@ async function withCheckpoint<T>(
 }
 
 /** What the test net's data layer does to stored pixels. */
-async function preprocessingOf(test: NetGraph): Promise<Preprocessing | undefined> {
+export async function preprocessingOf(test: NetGraph): Promise<Preprocessing | undefined> {
   const layer = test.layers.find((candidate): candidate is LayerOf<'Data'> => candidate.type === 'Data')
   if (layer === undefined) return undefined
   const { transform } = layer.params

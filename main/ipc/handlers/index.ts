@@ -2,6 +2,7 @@
 
 import type { Handlers } from '../register'
 import { appHandlers } from './app'
+import { dataHandlers } from './data'
 import { modelHandlers } from './models'
 import { projectHandlers } from './projects'
 import { runHandlers } from './runs'
@@ -11,6 +12,7 @@ export function createHandlers(services: HandlerServices): Handlers {
   return {
     ...appHandlers(services),
     ...projectHandlers(services),
+    ...dataHandlers(services),
     ...runHandlers(services),
     ...modelHandlers(services),
   }

@@ -55,7 +55,7 @@ describe('RunService', () => {
   beforeEach(async () => {
     root = await mkdtemp(path.join(tmpdir(), 'olmp-runs-'))
     sent.mockReset()
-    store = new ProjectStore({ folder: path.join(root, 'projects'), moveToTrash })
+    store = new ProjectStore({ folder: path.join(root, 'projects') })
     engine = new ScriptedEngine()
     const events = { send: sent }
     runs = new RunService({ engine: engine as unknown as EngineProcess, store, events, moveToTrash })

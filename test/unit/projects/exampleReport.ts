@@ -14,5 +14,6 @@ export const exampleReport: ModelReport = {
   prunableParameters: 266_610,
   weightsBytes: 1_066_624,
   obstacle: null,
+  obstacleCode: null,
   suggested: experimentSettings('lenet-300-100', 'ncs'),
 }
