@@ -136,6 +136,11 @@ export function ofLength(settings: OlmpSettings, iterations: number): OlmpSettin
   }
 }
 
+/** Searches that are due: each begins a cycle of pruning and training. */
+export function pruneCycles({ pruneStop, pruneInterval }: OlmpSettings): number {
+  return Math.ceil(pruneStop / pruneInterval)
+}
+
 /** A preset of the terminal command for a net. */
 export function presetSettings(name: PresetName, facts: NetFacts): OlmpSettings {
   return generalRule(facts, PRESETS[name])

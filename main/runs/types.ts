@@ -66,8 +66,24 @@ export type LogLevel = 'info' | 'warning' | 'error'
 
 export type RunPhase = 'preparing' | 'reference' | 'pruning' | 'retraining' | 'finished'
 
+/** A cycle of the pruning phase: a search for rates, and training until the next. */
+export interface RunCycle {
+  /** From 1. */
+  number: number
+  of: number
+  step: 'searching' | 'training'
+}
+
 export type RunEvent =
-  | { kind: 'phase'; phase: RunPhase; text: string; iteration: number; iterations: number }
+  | {
+      kind: 'phase'
+      phase: RunPhase
+      text: string
+      iteration: number
+      iterations: number
+      /** While pruning. */
+      cycle?: RunCycle
+    }
   | { kind: 'iterations'; records: IterationRecord[] }
   | { kind: 'test'; record: TestRecord }
   | { kind: 'search'; records: SearchRecord[] }

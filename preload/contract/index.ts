@@ -4,6 +4,7 @@
 import type { Infer, Schema } from '../schema'
 import { appEvents, type AppEvents, appRequests, type AppResponses } from './app'
 import type { Result } from './common'
+import { compressEvents, type CompressEvents, compressRequests, type CompressResponses } from './compress'
 import { dataEvents, type DataEvents, dataRequests, type DataResponses } from './data'
 import { modelEvents, type ModelEvents, modelRequests, type ModelResponses } from './models'
 import { projectEvents, type ProjectEvents, projectRequests, type ProjectResponses } from './projects'
@@ -12,7 +13,8 @@ import { tryRequests, type TryResponses } from './try'
 
 export { describeError, type ErrorRecord } from '../../main/net/errors'
 // The window tells what a choice of length will mean by the rule that main applies.
-export { ofLength } from '../../main/olmp/presets'
+export { ofLength, pruneCycles } from '../../main/olmp/presets'
+export { estimateRun } from '../../main/projects/estimate'
 export type * from '../../main/onnx/tryTypes'
 export type * from '../../main/projects/modelTypes'
 export type * from '../../main/projects/types'
@@ -20,6 +22,9 @@ export type * from '../../main/runs/models'
 export type * from '../../main/runs/types'
 export type * from './app'
 export type * from './common'
+export type * from './compress'
+export type { OlmpSettings, SearchMode } from '../../main/olmp/settings'
+export type * from '../../main/projects/estimate'
 export type * from './data'
 export type * from './models'
 export type * from './projects'
@@ -31,6 +36,7 @@ export const requestSchemas = {
   ...appRequests,
   ...projectRequests,
   ...dataRequests,
+  ...compressRequests,
   ...runRequests,
   ...modelRequests,
   ...tryRequests,
@@ -38,7 +44,14 @@ export const requestSchemas = {
 
 /** What each answers. */
 export interface Responses
-  extends AppResponses, ProjectResponses, DataResponses, RunResponses, ModelResponses, TryResponses {}
+  extends
+    AppResponses,
+    ProjectResponses,
+    DataResponses,
+    CompressResponses,
+    RunResponses,
+    ModelResponses,
+    TryResponses {}
 
 export type Channel = keyof typeof requestSchemas
 export type RequestOf<C extends Channel> = Infer<(typeof requestSchemas)[C]>
@@ -50,13 +63,15 @@ export type HandlersOf<R extends Record<string, Schema<unknown>>> = {
   [C in keyof R & Channel]: (request: RequestOf<C>) => Promise<ResponseOf<C>>
 }
 
-export interface Events extends AppEvents, ProjectEvents, DataEvents, RunEvents, ModelEvents {}
+export interface Events
+  extends AppEvents, ProjectEvents, DataEvents, CompressEvents, RunEvents, ModelEvents {}
 
 /** Events sent by main; run events come over the port instead. */
 export const mainEvents = [
   ...appEvents,
   ...projectEvents,
   ...dataEvents,
+  ...compressEvents,
   ...runEvents,
   ...modelEvents,
 ] as const

@@ -2,7 +2,7 @@
 
 import type { ErrorRecord } from '../../main/net/errors'
 import type { ExportResult, RunSummary } from '../../main/projects/types'
-import type { LogLevel, RunEvent, RunPhase } from '../../main/runs/types'
+import type { LogLevel, RunCycle, RunEvent, RunPhase } from '../../main/runs/types'
 import { id, type Infer, integer, number, object, oneOf, type Schema } from '../schema'
 import { runAddress } from './common'
 
@@ -71,6 +71,7 @@ export interface RunProgress {
   text: string
   iteration: number
   iterations: number
+  cycle?: RunCycle
 }
 
 /** A run as its folder tells it. */
