@@ -118,7 +118,9 @@ async function start(): Promise<void> {
   app.on('window-all-closed', () => {
     if (process.platform !== 'darwin') app.quit()
   })
-  quitAfter(() => engine.shutDown(checkpointGraceMs))
+  quitAfter(async () => {
+    await Promise.all([engine.shutDown(checkpointGraceMs), trash.empty()])
+  })
 }
 
 /** Some desktops have no trash; then nothing is deleted. */

@@ -5,6 +5,7 @@ import path from 'node:path'
 
 import type { ProjectDetails, ProjectList } from '../../preload/contract'
 import type { EngineProcess } from '../engine/EngineProcess'
+import { cancelled } from '../engine/jobs/job'
 import { AppError } from '../net/errors'
 import type { ModelSource } from '../runs/types'
 import { netSketch } from './netSketch'
@@ -50,7 +51,9 @@ export class ProjectService extends EventEmitter<ProjectServiceEvents> {
     const { engine, events } = this.options
     const tell = (text: string) => events.send('model:progress', text)
     try {
-      return await engine.request('inspectModel', { source }, tell, stopper.signal)
+      const report = await engine.request('inspectModel', { source }, tell, stopper.signal)
+      if (stopper.signal.aborted) throw cancelled()
+      return report
     } finally {
       if (this.inspecting === stopper) this.inspecting = null
     }

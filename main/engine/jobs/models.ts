@@ -4,7 +4,7 @@ import { releaseWeights } from '../../caffe/caffemodel'
 import { modelReport } from '../../projects/modelReport'
 import { ensureSample } from '../../projects/samples'
 import { importModel } from '../../runs/openModel'
-import type { JobsOf } from './job'
+import { type JobsOf, throwIfCancelled } from './job'
 
 export const modelJobs: JobsOf<'systemInfo' | 'ensureSample' | 'inspectModel'> = {
   systemInfo: async ({ addon }) => addon.systemInfo(),
@@ -18,8 +18,12 @@ export const modelJobs: JobsOf<'systemInfo' | 'ensureSample' | 'inspectModel'> =
     })
   },
 
-  async inspectModel({ addon, folders }, { source }, { onProgress }) {
-    const model = await importModel(source, { addon, cacheFolder: folders.cache, onProgress })
+  async inspectModel({ addon, folders }, { source }, { onProgress, signal }) {
+    const tell = (text: string) => {
+      throwIfCancelled(signal)
+      onProgress(text)
+    }
+    const model = await importModel(source, { addon, cacheFolder: folders.cache, onProgress: tell })
     try {
       return await modelReport(source, model)
     } finally {
