@@ -5,8 +5,15 @@ import type { SystemInfo } from './binding'
 import type { ErrorRecord } from '../net/errors'
 import type { Phase } from '../net/graph'
 import type { ClassAccuracy, Thumbnail, TryAnswer, TryImage, TryNet } from '../onnx/tryTypes'
-import type { ExportFormat, Latency, Verification } from '../runs/models'
-import type { ModelSource, RunEvent, RunResult, Sparsity } from '../runs/types'
+import type {
+  ExportFacts,
+  ExportFormat,
+  Latency,
+  ModelOrigin,
+  ModelProgress,
+  Verification,
+} from '../runs/models'
+import type { ModelSource, RunEvent, RunResult } from '../runs/types'
 import type {
   ClassBalance,
   DataPreview,
@@ -80,18 +87,6 @@ export interface EngineMethods {
   shutDown: { request: undefined; response: void }
 }
 
-/** What long work on a model is doing. */
-export interface ModelProgress {
-  stage: 'opening' | 'writing' | 'comparing' | 'reading-back' | 'measuring' | 'classifying'
-  done: number
-  /** 0 where it is not known */
-  total: number
-}
-
-/** Where a model's weights are: in a checkpoint of a run (absent: the newest whole one), or in the model folder. */
-export type ModelOrigin =
-  { kind: 'checkpoint'; runFolder: string; checkpoint?: string } | { kind: 'reference'; source: ModelSource }
-
 export interface ExportRequest {
   origin: ModelOrigin
   format: ExportFormat
@@ -101,17 +96,6 @@ export interface ExportRequest {
 export interface VerifyRequest extends ExportRequest {
   /** As it was exported. */
   opset: number | null
-}
-
-export interface ExportFacts {
-  checkpoint: { name: string; iteration: number } | null
-  sparsity: Sparsity
-  bytes: number
-  gzipBytes: number
-  opset: number | null
-  verification: Verification
-  /** The stored weights that the run, or the project, started from. */
-  caffemodel: { file: string; bytes: number; gzipBytes: number }
 }
 
 export interface PredictRequest {

@@ -4,6 +4,8 @@
 //   loop.json        the loop's
 //   manifest.json    sizes and SHA-256 of the two
 //
+// and beside them promoted.json (see promotion.ts).
+//
 // A checkpoint is made in a temporary folder, its manifest last, and renamed when all of it is on disk: a folder under a
 // final name is complete unless the disk damaged it, which the checksums tell.
 
@@ -13,10 +15,11 @@ import { basename, join } from 'node:path'
 import { AppError } from '../net/errors'
 import type { LoopState } from '../olmp/compress'
 import { isMissing, sha256, syncFolder, writeError, writeSynced } from './durable'
+import { readPromoted } from './promotion'
 import type { JournalPosition } from './RunJournal'
 
 export const ENGINE_STATE_FILE = 'engine.state'
-const LOOP_FILE = 'loop.json'
+export const LOOP_FILE = 'loop.json'
 const MANIFEST_FILE = 'manifest.json'
 const FINAL_NAME = /^\d{9}(-g\d{6})?$/
 /** Unfinished, replaced and deleted ones begin so. */
@@ -32,6 +35,16 @@ export interface CheckpointContent {
   journal: JournalPosition
   /** Wall-clock seconds of the run until here, all sessions together. */
   elapsedSeconds: number
+  /** Absent in checkpoints of earlier versions. */
+  metrics?: CheckpointMetrics
+}
+
+/** How good the net is at this point. */
+export interface CheckpointMetrics {
+  /** Of the last test of the whole test set, and its iteration; null where there was none. */
+  accuracy: number | null
+  accuracyIteration: number | null
+  compression: number
 }
 
 interface Manifest {
@@ -63,7 +76,8 @@ export function checkpointName(solverIteration: number, generation: number | nul
   return generation === null ? iteration : `${iteration}-g${String(generation).padStart(6, '0')}`
 }
 
-/** `saveState` writes the session's state into the file given. Keeps the newest `keep` checkpoints, this one among them.
+/** `saveState` writes the session's state into the file given. Keeps the newest `keep` checkpoints, this one among them, and the
+ *  promoted one.
  *  Whatever fails, the checkpoints already there stay as they are. */
 export async function writeCheckpoint(
   checkpointsFolder: string,
@@ -91,6 +105,21 @@ export async function writeCheckpoint(
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined)
     throw writeError(error, folder)
   }
+}
+
+/** The checkpoint that stands for the run: the one named, or the promoted one, or the newest whole one. Throws AppError
+ *  'corrupt-checkpoint' where the one named or promoted is damaged, 'no-checkpoint' where there is none. */
+export async function modelCheckpoint(checkpointsFolder: string, name?: string): Promise<Checkpoint> {
+  const wanted = name ?? (await readPromoted(checkpointsFolder))
+  // A promoted one that was deleted since stands for nothing.
+  const there = (await finalNames(checkpointsFolder)).some((found) => found === wanted)
+  if (wanted !== null && (name !== undefined || there)) return readCheckpoint(join(checkpointsFolder, wanted))
+  const { checkpoint } = await findCheckpoint(checkpointsFolder)
+  if (checkpoint !== null) return checkpoint
+  throw new AppError('no-checkpoint', 'the run has no whole checkpoint yet', {
+    file: checkpointsFolder,
+    hint: 'let it run until its first checkpoint, or resume it',
+  })
 }
 
 /** Looks for the checkpoint to resume from, newest first, verifying sizes and checksums. Changes nothing. */
@@ -177,12 +206,23 @@ async function putInPlace(temporary: string, folder: string): Promise<void> {
   await rm(replaced, { recursive: true, force: true })
 }
 
+/** A promoted checkpoint stays, and is not one of the `keep`. */
 async function retain(checkpointsFolder: string, keep: number): Promise<void> {
-  for (const name of (await finalNames(checkpointsFolder)).slice(keep)) {
+  const promoted = await promotedOrNone(checkpointsFolder)
+  const others = (await finalNames(checkpointsFolder)).filter((name) => name !== promoted)
+  for (const name of others.slice(keep)) {
+    const folder = join(checkpointsFolder, name)
     const deleted = join(checkpointsFolder, `${TEMPORARY_PREFIX}${name}.deleted`)
-    await rename(join(checkpointsFolder, name), deleted)
-    await rm(deleted, { recursive: true, force: true })
+    await rename(folder, deleted)
+    // promoted a moment ago, by another process
+    if ((await promotedOrNone(checkpointsFolder)) === name) await rename(deleted, folder)
+    else await rm(deleted, { recursive: true, force: true })
   }
+}
+
+/** A note that cannot be read must not end a run. */
+function promotedOrNone(checkpointsFolder: string): Promise<string | null> {
+  return readPromoted(checkpointsFolder).catch(() => null)
 }
 
 async function readPart(folder: string, name: string): Promise<string> {

@@ -2,7 +2,7 @@
 // the window through preload/contract.
 
 import type { VerificationReport } from '../onnx/verify'
-import type { Sparsity } from './types'
+import type { ModelSource, Sparsity } from './types'
 
 export interface CheckpointInfo {
   /** Of its folder. */
@@ -76,4 +76,29 @@ export interface ExportedModel {
 /** The model a project starts from: its caffemodel, and that as ONNX. */
 export interface ReferenceModel extends ExportedModel {
   caffemodel: { file: string; bytes: number; gzipBytes: number }
+}
+
+/** What long work on a model is doing. */
+export interface ModelProgress {
+  stage: 'opening' | 'writing' | 'comparing' | 'reading-back' | 'measuring' | 'classifying'
+  done: number
+  /** 0 where it is not known */
+  total: number
+}
+
+/** Where a model's weights are: in a checkpoint of a run (absent: the promoted one, or else the newest whole one), or in
+ *  the model folder. */
+export type ModelOrigin =
+  { kind: 'checkpoint'; runFolder: string; checkpoint?: string } | { kind: 'reference'; source: ModelSource }
+
+/** What an export found. */
+export interface ExportFacts {
+  checkpoint: { name: string; iteration: number } | null
+  sparsity: Sparsity
+  bytes: number
+  gzipBytes: number
+  opset: number | null
+  verification: Verification
+  /** The stored weights that the run, or the project, started from. */
+  caffemodel: { file: string; bytes: number }
 }

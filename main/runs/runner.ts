@@ -17,6 +17,7 @@ import {
   findCheckpoint,
   writeCheckpoint,
   type Checkpoint,
+  type CheckpointMetrics,
 } from './checkpoints'
 import { loopNet } from './loopNet'
 import { openModel, type OpenedModel } from './openModel'
@@ -61,6 +62,8 @@ class Runner {
   private readonly begun = performance.now()
   private secondsBefore = 0
   private lastTest: TestRecord | null = null
+  /** Of the pruned net: the reference at iteration 0 is another. */
+  private tested: { accuracy: number; iteration: number } | null = null
 
   constructor(
     private readonly folder: RunFolder,
@@ -99,7 +102,10 @@ class Runner {
     for (const { folder, reason } of passedOver)
       this.log(`Checkpoint ${folder} passed over: ${reason}`, 'warning')
     if (checkpoint !== null) {
-      this.secondsBefore = checkpoint.content.elapsedSeconds
+      const { elapsedSeconds, metrics } = checkpoint.content
+      this.secondsBefore = elapsedSeconds
+      if (typeof metrics?.accuracy === 'number' && metrics.accuracyIteration !== null)
+        this.tested = { accuracy: metrics.accuracy, iteration: metrics.accuracyIteration }
       this.log(`Resuming from checkpoint ${checkpoint.folder}`)
     } else if (passedOver.length > 0) {
       this.log('No whole checkpoint is left: starting from the beginning', 'warning')
@@ -217,11 +223,22 @@ class Runner {
         loop: point.state,
         journal,
         elapsedSeconds: this.elapsedSeconds(),
+        metrics: await this.metrics(opened),
       },
       (file) => opened.session.saveState(file),
       this.request.keepCheckpoints,
     )
     this.emit({ kind: 'checkpoint', iteration: point.solverIteration, folder, bytes })
+  }
+
+  private async metrics(opened: OpenedModel): Promise<CheckpointMetrics> {
+    const { prunableLayers } = opened.session
+    const { compression } = sessionSparsity(prunableLayers, await opened.session.keptCounts())
+    return {
+      accuracy: this.tested?.accuracy ?? null,
+      accuracyIteration: this.tested?.iteration ?? null,
+      compression,
+    }
   }
 
   private async result(opened: OpenedModel, state: LoopState): Promise<RunResult> {
@@ -268,7 +285,11 @@ class Runner {
   }
 
   private emit(event: RunEvent): void {
-    if (event.kind === 'test') this.lastTest = event.record
+    if (event.kind === 'test') {
+      const { accuracy, iteration } = event.record
+      this.lastTest = event.record
+      if (iteration > 0 && Number.isFinite(accuracy)) this.tested = { accuracy, iteration }
+    }
     this.journal?.append(event)
     this.onEvent(event)
   }

@@ -1,10 +1,15 @@
 // Checkpoints, and exported models with what their verification found. Long requests carry a `job` of the window's
 // choosing, by which progress is told and the work is ended early.
 
-import type { ModelProgress } from '../../main/engine/protocol'
 import type { RunModels, ProjectModels } from '../../main/projects/modelTypes'
 import type { ExportResult } from '../../main/projects/types'
-import type { CheckpointInfo, ExportedModel, Latency, ReferenceModel } from '../../main/runs/models'
+import type {
+  CheckpointInfo,
+  ExportedModel,
+  Latency,
+  ModelProgress,
+  ReferenceModel,
+} from '../../main/runs/models'
 import { boolean, id, object, oneOf, optional, type Schema, string } from '../schema'
 import { projectAddress, runAddress } from './common'
 
