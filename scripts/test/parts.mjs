@@ -87,4 +87,5 @@ export const parts = [
   { name: 'engine', run: ctest },
   { name: 'unit', run: (name) => vitest(name, 'vitest.config.ts') },
   { name: 'window', run: endToEnd },
+  { name: 'package', run: (name) => vitest(name, 'vitest.package.config.ts') },
 ]
