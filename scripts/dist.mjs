@@ -75,7 +75,7 @@ await main(async () => {
   const libraries = await timed('packaging: the engine and its libraries', () => stageNativeLibraries())
   const notices = await stageNotices(libraries)
   leftOut.push(...notices.leftOut)
-  if (process.platform === 'linux') packages.stageDebianLinks('OLMP Studio', 'olmp-studio')
+  if (process.platform === 'linux') packages.stageDebianExtras('OLMP Studio', 'olmp-studio')
 
   fs.rmSync(releaseFolder, { recursive: true, force: true })
   const builders = possible.map(({ name }) => name).filter((name) => name !== 'tar.gz')

@@ -75,7 +75,7 @@ describe.skipIf(reason !== undefined)('the installed package', () => {
 
   afterAll(async () => {
     if ((await run('dpkg-query', ['-W', packageName])).status === 0) await aptPurge(packageName)
-    user.remove()
+    user?.remove()
   })
 
   it('is installed by apt', async () => {
