@@ -8,5 +8,6 @@ import 'uplot/dist/uPlot.min.css'
 import './styles/tokens.css'
 import './styles/base.css'
 import './styles/controls.css'
+import './styles/ui.css'
 
 createApp(App).use(createPinia()).use(router).use(i18n).mount('#app')
