@@ -40,10 +40,7 @@ export async function modelReport(source: ModelSource, model: ImportedModel): Pr
   }
 }
 
-function dataLayerFacts(
-  graph: NetGraph | null,
-  name: string,
-): Pick<DatasetFact, 'transform' | 'batchSize'> {
+function dataLayerFacts(graph: NetGraph | null, name: string): Pick<DatasetFact, 'transform' | 'batchSize'> {
   const layer = graph?.layers.find(
     (candidate): candidate is LayerOf<'Data'> => candidate.type === 'Data' && candidate.name === name,
   )
