@@ -1,115 +1,104 @@
-// One process works on a run at a time. The lock names its owner by process id and start time, so that a lock left by a
-// process that died is told from one in use, also where the id has been given to another process since.
+// One process works on a run at a time. The lock is the operating system's own, taken by SQLite (an exclusive
+// transaction on an empty database), which has it on every system and inside a process as well as between processes:
+// the kernel gives it back when its process dies, however it dies, so that there is no stale lock to judge.
+// lock.json beside it only names the owner.
+// No code may open run.lock but by SQLite: POSIX drops a process's locks on a file when any of its handles is closed.
 
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
+
 import { AppError } from '../net/errors'
-import { isMissing, isThere, writeError } from './durable'
+import { writeError } from './durable'
+import { databaseWriteError, isBusy, isCannotOpen } from './sqlite'
 
-interface Owner {
-  pid: number
-  /** Boot and clock tick of the process's start; '' where the system does not tell. */
-  started: string
-}
+const LOCK_FILE = 'run.lock'
+const OWNER_FILE = 'lock.json'
 
-const LOCK_FILE = 'lock.json'
-
-/** Linux: boot id and field 22 of /proc/<pid>/stat (proc(5)). */
-async function startOf(pid: number): Promise<string> {
-  try {
-    const [boot, stat] = await Promise.all([
-      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-    ])
-    const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return `${boot.trim()}:${afterName[19]}`
-  } catch {
-    return ''
-  }
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
-}
-
-function parseOwner(text: string): Owner | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null || !('pid' in value) || !('started' in value)) return null
-    const { pid, started } = value
-    return typeof pid === 'number' && typeof started === 'string' ? { pid, started } : null
-  } catch {
-    return null
-  }
-}
-
-async function isAlive(owner: Owner): Promise<boolean> {
-  if (!exists(owner.pid)) return false
-  const started = await startOf(owner.pid)
-  return started === '' || owner.started === '' || started === owner.started
-}
-
-async function read(file: string): Promise<string | null> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return null
-    throw error
-  })
-}
-
-/** Takes a stale lock away. Another process may have replaced it in the meantime: that one's is put back. */
-async function removeStale(file: string, stale: string): Promise<void> {
-  const aside = `${file}.${process.pid}.stale`
-  try {
-    await rename(file, aside)
-  } catch (error) {
-    if (isMissing(error)) return
-    throw error
-  }
-  const taken = await read(aside)
-  if (taken !== stale && taken !== null) await writeFile(file, taken, { flag: 'wx' }).catch(() => undefined)
-  await rm(aside, { force: true })
-}
+/** Somebody who asks holds the lock for an instant; an owner keeps it. */
+const askingMs = 300
+const askAgainMs = 10
 
 export class RunLock {
-  private constructor(private readonly file: string) {}
+  private constructor(
+    private readonly runFolder: string,
+    private readonly database: DatabaseSyncInstance,
+  ) {}
 
-  /** Throws AppError 'run-in-use' where a living process holds the run. */
+  /** Throws AppError 'run-in-use' where another process, or another owner in this one, holds the run. */
   static async acquire(runFolder: string): Promise<RunLock> {
-    const file = join(runFolder, LOCK_FILE)
-    const own = JSON.stringify({ pid: process.pid, started: await startOf(process.pid) })
-    for (;;) {
-      try {
-        await writeFile(file, own, { flag: 'wx' })
-        return new RunLock(file)
-      } catch (error) {
-        if (!isThere(error)) throw writeError(error, file)
-      }
-      const text = await read(file)
-      if (text === null) continue
-      const owner = parseOwner(text)
-      if (owner !== null && (await isAlive(owner))) {
-        throw new AppError('run-in-use', `process ${owner.pid} is working on this run`, {
-          file: runFolder,
-          hint: 'stop it there first',
-        })
-      }
-      await removeStale(file, text)
+    const database = await exclusive(runFolder)
+    const lock = new RunLock(runFolder, database)
+    try {
+      await writeFile(join(runFolder, OWNER_FILE), `${JSON.stringify({ pid: process.pid })}\n`)
+      return lock
+    } catch (error) {
+      await lock.release()
+      throw writeError(error, runFolder)
     }
   }
 
   /** Whether a living process works on the run. */
   static async isHeld(runFolder: string): Promise<boolean> {
-    const owner = parseOwner((await read(join(runFolder, LOCK_FILE))) ?? '')
-    return owner !== null && isAlive(owner)
+    const file = join(runFolder, LOCK_FILE)
+    let database: DatabaseSyncInstance | null = null
+    try {
+      database = new DatabaseSync(file, { readOnly: true, timeout: 0 })
+      // Reads the schema under a shared lock, which any number may hold and an owner lets nobody have.
+      database.prepare('SELECT count(*) FROM sqlite_schema').get()
+      return false
+    } catch (error) {
+      if (isBusy(error)) return true
+      if (isCannotOpen(error)) return false
+      throw databaseWriteError(error, file)
+    } finally {
+      database?.close()
+    }
   }
 
   async release(): Promise<void> {
-    await rm(this.file, { force: true })
+    // The name goes first: the next owner writes its own.
+    await rm(join(this.runFolder, OWNER_FILE), { force: true })
+    this.database.close()
+  }
+}
+
+async function exclusive(runFolder: string): Promise<DatabaseSyncInstance> {
+  const file = join(runFolder, LOCK_FILE)
+  const until = performance.now() + askingMs
+  for (;;) {
+    let database: DatabaseSyncInstance | null = null
+    try {
+      database = new DatabaseSync(file, { timeout: 0 })
+      database.exec('BEGIN EXCLUSIVE')
+      return database
+    } catch (error) {
+      database?.close()
+      if (!isBusy(error)) throw databaseWriteError(error, file)
+      if (performance.now() > until) throw inUse(runFolder)
+    }
+    await new Promise((resolve) => setTimeout(resolve, askAgainMs * (0.5 + Math.random())))
+  }
+}
+
+function inUse(runFolder: string): AppError {
+  const pid = ownerOf(runFolder)
+  const owner = pid === null ? 'another process' : `process ${pid}`
+  return new AppError('run-in-use', `${owner} is working on this run`, {
+    file: runFolder,
+    hint: 'stop it there first',
+  })
+}
+
+function ownerOf(runFolder: string): number | null {
+  try {
+    const value: unknown = JSON.parse(readFileSync(join(runFolder, OWNER_FILE), 'utf8'))
+    if (typeof value !== 'object' || value === null || !('pid' in value)) return null
+    return typeof value.pid === 'number' ? value.pid : null
+  } catch {
+    // Being written, or gone with its owner: the lock counts, not the name.
+    return null
   }
 }

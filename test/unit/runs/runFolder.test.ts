@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -75,56 +74,5 @@ describe('RunFolder', () => {
     expect(await run.actualState()).toBe('running')
     await lock.release()
     expect(await run.actualState()).toBe('paused')
-  })
-})
-
-describe('RunLock', () => {
-  const lockOf = (name: string): [folder: string, file: string] => {
-    const folder = join(root, name)
-    mkdirSync(folder)
-    return [folder, join(folder, 'lock.json')]
-  }
-
-  it('is held once, and free after its release', async () => {
-    const [folder, file] = lockOf('lock-1')
-    const lock = await RunLock.acquire(folder)
-    await expect(RunLock.acquire(folder)).rejects.toMatchObject({
-      code: 'run-in-use',
-      message: `process ${process.pid} is working on this run`,
-    })
-    await lock.release()
-    expect(existsSync(file)).toBe(false)
-    await (await RunLock.acquire(folder)).release()
-  })
-
-  it('is given to one of many that ask at once', async () => {
-    const [folder, file] = lockOf('lock-2')
-    writeFileSync(file, '{"pid": 999999999, "started": ""}')
-    const answers = await Promise.allSettled(Array.from({ length: 8 }, () => RunLock.acquire(folder)))
-    expect(answers.filter((answer) => answer.status === 'fulfilled').length).toBe(1)
-  })
-
-  it.each([
-    ['of a process that is gone', '{"pid": 999999999, "started": "x:1"}'],
-    ['of an earlier process with the same id', JSON.stringify({ pid: process.pid, started: 'x:1' })],
-    ['cut short', '{"pid"'],
-    ['empty', ''],
-  ])('%s is taken over', async (_name, text) => {
-    const [folder, file] = lockOf(`lock-${text.length}`)
-    writeFileSync(file, text)
-    const lock = await RunLock.acquire(folder)
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ pid: process.pid })
-    await lock.release()
-  })
-
-  it('of another living process holds', async () => {
-    const [folder, file] = lockOf('lock-3')
-    const other = spawn('sleep', ['60'])
-    try {
-      writeFileSync(file, JSON.stringify({ pid: other.pid, started: '' }))
-      await expect(RunLock.acquire(folder)).rejects.toMatchObject({ code: 'run-in-use' })
-    } finally {
-      other.kill()
-    }
   })
 })
