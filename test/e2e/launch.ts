@@ -1,11 +1,20 @@
 // The real app, in a fresh data folder.
 
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
+import type AxeCore from 'axe-core'
 import { _electron, type ElectronApplication, type Page } from 'playwright-core'
+
+declare global {
+  interface Window {
+    /** While a test looks at the page. */
+    readonly axe: typeof AxeCore
+  }
+}
 
 const projectRoot = path.resolve(import.meta.dirname, '../..')
 // A copy of the app with bundles of its own (OLMP_OUT), for work on several at a time.
@@ -60,13 +69,62 @@ export async function launchStudio(userData?: string): Promise<Studio> {
   }
 }
 
-/** In both themes, into test-results/. */
+const languages = ['en', 'zh-CN'] as const
+const sizes = [
+  { width: 1920, height: 1080 },
+  { width: 1280, height: 800 },
+]
+
+/** Into test-results/: both languages, both themes, both sizes, as <name>-<language>-<theme>-<width>.png. */
 export async function screenshots(page: Page, name: string): Promise<void> {
   const folder = path.join(projectRoot, 'test-results')
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true })
+  for (const language of languages) {
+    await setLanguage(page, language)
+    for (const size of sizes) {
+      await page.setViewportSize(size)
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        await settled(page)
+        await page.screenshot({
+          path: path.join(folder, `${name}-${language}-${colorScheme}-${size.width}.png`),
+        })
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: null })
+  await setLanguage(page, 'en')
+}
+
+export async function setLanguage(page: Page, language: 'en' | 'zh-CN'): Promise<void> {
+  await page.evaluate((chosen) => window.api['settings:set']({ language: chosen }), language)
+  await page.waitForFunction((chosen) => document.documentElement.lang === chosen, language)
+}
+
+/** Two frames: charts draw a frame after what they watch. */
+function settled(page: Page): Promise<void> {
+  return page.evaluate(
+    () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined)))),
+  )
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Fails where axe-core finds anything serious on the page as it stands, in either theme. */
+export async function axe(page: Page): Promise<void> {
+  await page.evaluate(axeSource)
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
-    await page.screenshot({ path: path.join(folder, `${name}-${colorScheme}.png`) })
+    await settled(page)
+    const found = await page.evaluate(async () => {
+      const { violations } = await window.axe.run(document, { resultTypes: ['violations'] })
+      return violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .flatMap(({ id, help, nodes }) =>
+          nodes.map(({ html, failureSummary }) => `${id}: ${help}\n  ${html}\n  ${failureSummary ?? ''}`),
+        )
+    })
+    if (found.length > 0) throw new Error(`axe-core (${colorScheme}):\n${found.join('\n')}`)
   }
   await page.emulateMedia({ colorScheme: null })
 }
