@@ -1,8 +1,9 @@
 // What the loop says while it runs: its records, and Caffe's and the authors' lines.
 
-import type { RunEvent, SearchRecord } from '../runs/types'
+import type { KeptCounts } from '../engine/binding'
+import type { RunCycle, RunEvent, RunPhase, SearchRecord } from '../runs/types'
 import { compressionLine, testLines, trainLines, type NetOutput } from './logLines'
-import { iterationRecords, testRecord, type TestFacts } from './records'
+import { densitiesOf, iterationRecords, testRecord, type TestFacts } from './records'
 import type { PrunedLayer } from './schedule'
 import type { OlmpSettings } from './settings'
 
@@ -12,13 +13,18 @@ export interface ReportedNet extends TestFacts {
   trainAccuracy: number
 }
 
-const PHASE_TEXTS = {
-  pruning: 'Searching rates, pruning and training',
-  retraining: 'Retraining on fixed masks',
+const STEP_TEXTS: Record<RunCycle['step'], string> = {
+  searching: 'searching layer thresholds',
+  training: 'pruning and training',
 }
 
+/** Densities are told about so often in a run at most, however long it is. */
+const DENSITY_RECORDS = 1000
+
 export class LoopReport {
-  private lastPhase: keyof typeof PHASE_TEXTS | null = null
+  private lastPhase = ''
+  private lastKept: number[] = []
+  private lastDensities = 0
   private searches: SearchRecord[] = []
   private searchesSent = performance.now()
 
@@ -30,11 +36,42 @@ export class LoopReport {
     private readonly onEvent: (event: RunEvent) => void,
   ) {}
 
-  phase(phase: keyof typeof PHASE_TEXTS, iteration: number): void {
-    if (phase === this.lastPhase) return
-    this.lastPhase = phase
-    const iterations = this.settings.iterations + 1
-    this.onEvent({ kind: 'phase', phase, text: PHASE_TEXTS[phase], iteration, iterations })
+  /** Pruning, a step of a cycle. */
+  cycle(cycle: RunCycle, iteration: number): void {
+    const text = `Cycle ${cycle.number} of ${cycle.of}: ${STEP_TEXTS[cycle.step]}`
+    this.phase({ phase: 'pruning', text, iteration, cycle })
+  }
+
+  retraining(iteration: number): void {
+    this.phase({ phase: 'retraining', text: 'Retraining on fixed masks', iteration })
+  }
+
+  private phase(told: { phase: RunPhase; text: string; iteration: number; cycle?: RunCycle }): void {
+    if (told.text === this.lastPhase) return
+    this.lastPhase = told.text
+    this.onEvent({ kind: 'phase', ...told, iterations: this.settings.iterations + 1 })
+  }
+
+  /** From where the run stands; told as a record unless it has been before (a resumed run). */
+  startDensities(iteration: number, counts: KeptCounts[], resumed: boolean): void {
+    if (!resumed) this.tellDensities(iteration, densitiesOf(counts))
+    this.lastKept = densitiesOf(counts)
+    this.lastDensities = iteration
+  }
+
+  /** `final`: where the masks stay as they are from now on. */
+  densities(iteration: number, counts: KeptCounts[], final: boolean): void {
+    const due = iteration - this.lastDensities >= this.settings.iterations / DENSITY_RECORDS
+    if (!due && !final) return
+    const kept = densitiesOf(counts)
+    if (kept.every((value, layer) => value === this.lastKept[layer])) return
+    this.tellDensities(iteration, kept)
+  }
+
+  private tellDensities(iteration: number, kept: number[]): void {
+    this.lastKept = kept
+    this.lastDensities = iteration
+    this.onEvent({ kind: 'densities', records: [{ iteration, kept }] })
   }
 
   /** `rows` as in TrainResult, of the iterations from `first` on. */

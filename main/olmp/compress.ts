@@ -4,7 +4,7 @@
 
 import type { Session } from '../engine/binding'
 import { AppError } from '../net/errors'
-import type { RunEvent } from '../runs/types'
+import type { RunCycle, RunEvent } from '../runs/types'
 import { LoopReport } from './LoopReport'
 import type { NetOutput } from './logLines'
 import { Mt19937, type RandomState } from './mt19937'
@@ -19,6 +19,7 @@ import {
   type PrunableLayer,
   type PrunedLayer,
 } from './schedule'
+import { pruneCycles } from './presets'
 import type { OlmpSettings } from './settings'
 import { keptParameters, totalParameters } from './records'
 import { Stretch } from './stretch'
@@ -176,8 +177,10 @@ export class Compressor {
   }
 
   private async prepare(): Promise<void> {
-    this.total = totalParameters(await this.session.keptCounts())
-    await this.measureCompression()
+    const counts = await this.session.keptCounts()
+    this.total = totalParameters(counts)
+    this.compression = this.total / keptParameters(counts)
+    this.told.startDensities(this.solverIteration, counts, this.options.state !== undefined)
     await this.session.setRates(Float64Array.from(this.rates))
     if (this.resumedSearch === null) return
     this.search = RateSearch.restore(this.searchContext(), this.iteration, this.resumedSearch, this.random)
@@ -190,7 +193,7 @@ export class Compressor {
       await this.train(1, new Uint32Array(remaskWords(this.net.prunable.length)))
       return
     }
-    this.told.phase(this.masksFrozen ? 'retraining' : 'pruning', this.solverIteration)
+    this.tellPhase()
     if (this.remask === null) {
       if (this.schedule.isCheckpoint(this.iteration)) await this.checkpoint()
       if (this.schedule.isTest(this.iteration)) await this.test()
@@ -204,6 +207,17 @@ export class Compressor {
     }
     if (this.search !== null) await this.runSearch(this.search)
     if (!this.stopping) await this.finishSearchIteration()
+  }
+
+  private tellPhase(): void {
+    if (this.masksFrozen) this.told.retraining(this.solverIteration)
+    else if (this.search !== null) this.tellCycle('searching')
+    else if (!this.schedule.isSearch(this.iteration)) this.tellCycle('training')
+  }
+
+  private tellCycle(step: RunCycle['step']): void {
+    const number = Math.floor(this.iteration / this.settings.pruneInterval) + 1
+    this.told.cycle({ number, of: pruneCycles(this.settings), step }, this.solverIteration)
   }
 
   private async trainStretch(): Promise<void> {
@@ -231,6 +245,7 @@ export class Compressor {
     const asPublished = this.settings.searchMode === 'as-published'
     const least = asPublished ? 2 : Math.min(2, this.layers.length)
     if (drawn.length < least) return
+    this.tellCycle('searching')
     await this.timed('search', async () => {
       if (asPublished) await this.session.remask(drawn)
       const reference = (await this.session.forwardTrainBatch())[this.net.trainAccuracy]
@@ -274,7 +289,7 @@ export class Compressor {
     this.stretch.took(result.completed, performance.now() - started)
     const first = this.solverIteration
     this.iteration += result.completed
-    if (!this.masksFrozen || first <= this.settings.pruneStop) await this.measureCompression()
+    if (!this.masksFrozen || first <= this.settings.pruneStop) await this.measureMasks()
     this.told.trained(first, result.rows, this.compression)
     if (result.stop === 'nonFiniteLoss') this.refuseToDiverge()
     return result.completed
@@ -329,8 +344,10 @@ export class Compressor {
     return this.remask === null ? `${this.iteration}` : `${this.iteration}:${search}`
   }
 
-  private async measureCompression(): Promise<void> {
-    this.compression = this.total / keptParameters(await this.session.keptCounts())
+  private async measureMasks(): Promise<void> {
+    const counts = await this.session.keptCounts()
+    this.compression = this.total / keptParameters(counts)
+    this.told.densities(this.solverIteration, counts, this.masksFrozen)
   }
 
   private searchContext(): RateSearchContext {

@@ -12,6 +12,14 @@ export function keptParameters(counts: KeptCounts[]): number {
   return counts.reduce((sum, { keptWeights, keptBiases }) => sum + keptWeights + keptBiases, 0)
 }
 
+/** Weights and biases kept over all, of each layer. */
+export function densitiesOf(counts: KeptCounts[]): number[] {
+  return counts.map(
+    ({ weights, biases, keptWeights, keptBiases }) =>
+      (keptWeights + keptBiases) / Math.max(1, weights + biases),
+  )
+}
+
 /** `rows` as in TrainResult: outputs, total loss, learning rate. */
 export function iterationRecords(
   rows: Float64Array,

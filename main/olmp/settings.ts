@@ -58,18 +58,18 @@ export function stepSizeAt(settings: OlmpSettings, iteration: number): number {
   return reached[reached.length - 1].value
 }
 
-type NumberField = {
+export type NumberField = {
   [K in keyof OlmpSettings]: OlmpSettings[K] extends number ? K : never
 }[keyof OlmpSettings]
 
-interface NumberRule {
+export interface NumberRule {
   integer: boolean
   min: number
   max: number
 }
 
 const WHOLE = { integer: true, max: Number.MAX_SAFE_INTEGER }
-const NUMBER_RULES: Record<NumberField, NumberRule> = {
+export const NUMBER_RULES: Record<NumberField, NumberRule> = {
   iterations: { ...WHOLE, min: 1 },
   pruneStop: { ...WHOLE, min: 0 },
   pruneInterval: { ...WHOLE, min: 1 },
@@ -85,37 +85,70 @@ const NUMBER_RULES: Record<NumberField, NumberRule> = {
 }
 const OTHER_FIELDS = ['searchMode', 'stepSizes', 'bounds', 'layers']
 
+/** What can be wrong with settings, in one word, for the reader's own language. */
+export type SettingFault =
+  | 'not-an-object'
+  | 'unknown-setting'
+  | 'not-a-number'
+  | 'not-whole'
+  | 'outside-range'
+  | 'search-mode'
+  | 'no-step-sizes'
+  | 'step-size-value'
+  | 'step-size-order'
+  | 'bounds'
+  | 'layers-list'
+  | 'layer-entry'
+  | 'layer-twice'
+  | 'layer-unknown'
+  | 'no-layer-left'
+  | 'prune-stop-after-end'
+  | 'initial-rate-outside-bounds'
+  | 'negative-lower-bound'
+
+export interface SettingProblem {
+  /** The field at fault: `delta`, `stepSizes[1].value`, `layers[0].gamma`. */
+  field: string
+  fault: SettingFault
+  message: string
+  hint: string
+  rule?: NumberRule
+}
+
 type Json = Record<string, unknown>
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function problem(message: string, hint: string): AppError {
-  return new AppError('invalid-setting', message, { hint })
-}
-
-function checkNumber(name: string, value: unknown, rule: NumberRule): AppError[] {
+function checkNumber(field: string, value: unknown, rule: NumberRule): SettingProblem[] {
   const kind = rule.integer ? 'whole number' : 'number'
   const range = `${rule.min} to ${rule.max}`
-  if (typeof value !== 'number' || !Number.isFinite(value) || (rule.integer && !Number.isInteger(value))) {
-    return [problem(`${name} is ${JSON.stringify(value)}`, `give a ${kind} from ${range}`)]
+  const problem = (fault: SettingFault, message: string): SettingProblem[] => [
+    { field, fault, message, hint: `give a ${kind} from ${range}`, rule },
+  ]
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    return problem('not-a-number', `${field} is ${JSON.stringify(value)}`)
   }
-  if (value < rule.min || value > rule.max) {
-    return [problem(`${name} is ${value}, outside ${range}`, `give a ${kind} from ${range}`)]
-  }
-  return []
+  if (rule.integer && !Number.isInteger(value)) return problem('not-whole', `${field} is ${value}`)
+  if (value >= rule.min && value <= rule.max) return []
+  return problem('outside-range', `${field} is ${value}, outside ${range}`)
 }
 
-function checkStepSizes(value: unknown): AppError[] {
+function checkStepSizes(value: unknown): SettingProblem[] {
   const hint = 'give entries { fromIteration, value } in ascending order, the first with fromIteration 0'
-  if (!Array.isArray(value) || value.length === 0) return [problem('stepSizes is empty or not a list', hint)]
+  if (!Array.isArray(value) || value.length === 0) {
+    const message = 'stepSizes is empty or not a list'
+    return [{ field: 'stepSizes', fault: 'no-step-sizes', message, hint }]
+  }
   let previous = -1
   for (const [index, entry] of value.entries()) {
     const from: unknown = isObject(entry) ? entry.fromIteration : undefined
     const size: unknown = isObject(entry) ? entry.value : undefined
     if (typeof size !== 'number' || !(size > 0) || !Number.isFinite(size)) {
-      return [problem(`stepSizes[${index}].value is ${JSON.stringify(size)}`, 'give a number above 0')]
+      const field = `stepSizes[${index}].value`
+      const message = `${field} is ${JSON.stringify(size)}`
+      return [{ field, fault: 'step-size-value', message, hint: 'give a number above 0' }]
     }
     if (
       typeof from !== 'number' ||
@@ -123,14 +156,15 @@ function checkStepSizes(value: unknown): AppError[] {
       from <= previous ||
       (index === 0 && from !== 0)
     ) {
-      return [problem(`stepSizes[${index}].fromIteration is ${JSON.stringify(from)}`, hint)]
+      const field = `stepSizes[${index}].fromIteration`
+      return [{ field, fault: 'step-size-order', message: `${field} is ${JSON.stringify(from)}`, hint }]
     }
     previous = from
   }
   return []
 }
 
-function checkBounds(value: unknown): AppError[] {
+function checkBounds(value: unknown): SettingProblem[] {
   const lower: unknown = isObject(value) ? value.lower : undefined
   const upper: unknown = isObject(value) ? value.upper : undefined
   if (
@@ -139,26 +173,41 @@ function checkBounds(value: unknown): AppError[] {
     !(lower < upper) ||
     !Number.isFinite(upper - lower)
   ) {
-    return [problem(`bounds is ${JSON.stringify(value)}`, 'give { lower, upper } with lower below upper')]
+    const hint = 'give { lower, upper } with lower below upper'
+    return [{ field: 'bounds', fault: 'bounds', message: `bounds is ${JSON.stringify(value)}`, hint }]
   }
   return []
 }
 
-function checkLayers(value: unknown, prunable: string[] | undefined): AppError[] {
-  if (!Array.isArray(value)) return [problem('layers is not a list', 'give entries { name, prune, gamma? }')]
-  const errors: AppError[] = []
+function checkLayers(value: unknown, prunable: string[] | undefined): SettingProblem[] {
+  const field = 'layers'
+  const hint = 'give entries { name, prune, gamma? }'
+  if (!Array.isArray(value)) return [{ field, fault: 'layers-list', message: 'layers is not a list', hint }]
+  const problems: SettingProblem[] = []
   const seen = new Set<string>()
   for (const [index, entry] of value.entries()) {
+    const place = `layers[${index}]`
     if (!isObject(entry) || typeof entry.name !== 'string' || typeof entry.prune !== 'boolean') {
-      errors.push(problem(`layers[${index}] is ${JSON.stringify(entry)}`, 'give { name, prune, gamma? }'))
+      const message = `${place} is ${JSON.stringify(entry)}`
+      problems.push({ field: place, fault: 'layer-entry', message, hint: 'give { name, prune, gamma? }' })
       continue
     }
     const { name, gamma } = entry
-    if (gamma !== undefined)
-      errors.push(...checkNumber(`layers[${index}].gamma`, gamma, NUMBER_RULES.gammaConvolution))
-    if (seen.has(name)) errors.push(problem(`layer '${name}' is listed twice`, 'keep one entry per layer'))
+    if (gamma !== undefined) {
+      problems.push(...checkNumber(`${place}.gamma`, gamma, NUMBER_RULES.gammaConvolution))
+    }
+    if (seen.has(name)) {
+      const message = `layer '${name}' is listed twice`
+      problems.push({ field: place, fault: 'layer-twice', message, hint: 'keep one entry per layer' })
+    }
     if (prunable !== undefined && !prunable.includes(name)) {
-      errors.push(problem(`the net has no prunable layer '${name}'`, `prunable: ${prunable.join(', ')}`))
+      const message = `the net has no prunable layer '${name}'`
+      problems.push({
+        field: place,
+        fault: 'layer-unknown',
+        message,
+        hint: `prunable: ${prunable.join(', ')}`,
+      })
     }
     seen.add(name)
   }
@@ -166,51 +215,70 @@ function checkLayers(value: unknown, prunable: string[] | undefined): AppError[]
     value.some((e: unknown) => isObject(e) && e.name === name && e.prune === false),
   )
   if (prunable !== undefined && kept) {
-    errors.push(problem('no layer is left to prune', 'let at least one layer be pruned'))
+    const message = 'no layer is left to prune'
+    problems.push({ field, fault: 'no-layer-left', message, hint: 'let at least one layer be pruned' })
   }
-  return errors
+  return problems
 }
 
-function checkRelations(settings: Json): AppError[] {
+function checkRelations(settings: Json): SettingProblem[] {
   const { iterations, pruneStop, bounds, initialRate, searchMode } = settings
-  const errors: AppError[] = []
+  const problems: SettingProblem[] = []
   if (typeof iterations === 'number' && typeof pruneStop === 'number' && pruneStop > iterations) {
-    errors.push(
-      problem(`pruneStop ${pruneStop} lies after the last iteration ${iterations}`, 'lower pruneStop'),
-    )
+    const message = `pruneStop ${pruneStop} lies after the last iteration ${iterations}`
+    problems.push({ field: 'pruneStop', fault: 'prune-stop-after-end', message, hint: 'lower pruneStop' })
   }
-  if (!isObject(bounds) || typeof initialRate !== 'number') return errors
+  if (!isObject(bounds) || typeof initialRate !== 'number') return problems
   const { lower, upper } = bounds
-  if (typeof lower !== 'number' || typeof upper !== 'number') return errors
+  if (typeof lower !== 'number' || typeof upper !== 'number') return problems
   if (initialRate < lower || initialRate > upper) {
-    errors.push(
-      problem(`initialRate ${initialRate} lies outside the bounds ${lower} to ${upper}`, 'move it inside'),
-    )
+    const message = `initialRate ${initialRate} lies outside the bounds ${lower} to ${upper}`
+    const fault = 'initial-rate-outside-bounds'
+    problems.push({ field: 'initialRate', fault, message, hint: 'move it inside' })
   }
   if (searchMode === 'as-published' && lower < 0) {
-    errors.push(
-      problem('bounds.lower is negative, which the published scripts read as "leave the layer"', 'use 0'),
-    )
+    const message = 'bounds.lower is negative, which the published scripts read as "leave the layer"'
+    problems.push({ field: 'bounds', fault: 'negative-lower-bound', message, hint: 'use 0' })
   }
-  return errors
+  return problems
 }
 
 /** All that is wrong with settings read from outside; empty where they are an OlmpSettings. `prunable`: the names of the
  *  net's prunable layers, where a net is known. */
-export function validateSettings(value: unknown, prunable?: string[]): AppError[] {
-  if (!isObject(value)) return [problem('the settings are not a JSON object', 'start from a preset')]
-  const known = [...Object.keys(NUMBER_RULES), ...OTHER_FIELDS]
-  const errors = Object.keys(value)
-    .filter((name) => !known.includes(name))
-    .map((name) => problem(`unknown setting '${name}'`, `known: ${known.join(', ')}`))
-  for (const [name, rule] of Object.entries(NUMBER_RULES))
-    errors.push(...checkNumber(name, value[name], rule))
-  if (value.searchMode !== 'ncs' && value.searchMode !== 'as-published') {
-    errors.push(problem(`searchMode is ${JSON.stringify(value.searchMode)}`, "use 'ncs' or 'as-published'"))
+export function settingProblems(value: unknown, prunable?: string[]): SettingProblem[] {
+  if (!isObject(value)) {
+    const message = 'the settings are not a JSON object'
+    return [{ field: '', fault: 'not-an-object', message, hint: 'start from a preset' }]
   }
-  errors.push(...checkStepSizes(value.stepSizes), ...checkBounds(value.bounds))
-  errors.push(...checkLayers(value.layers, prunable), ...checkRelations(value))
-  return errors
+  const known = [...Object.keys(NUMBER_RULES), ...OTHER_FIELDS]
+  const problems = Object.keys(value)
+    .filter((name) => !known.includes(name))
+    .map((name): SettingProblem => {
+      const message = `unknown setting '${name}'`
+      return { field: name, fault: 'unknown-setting', message, hint: `known: ${known.join(', ')}` }
+    })
+  for (const [name, rule] of Object.entries(NUMBER_RULES)) {
+    problems.push(...checkNumber(name, value[name], rule))
+  }
+  if (value.searchMode !== 'ncs' && value.searchMode !== 'as-published') {
+    const message = `searchMode is ${JSON.stringify(value.searchMode)}`
+    problems.push({
+      field: 'searchMode',
+      fault: 'search-mode',
+      message,
+      hint: "use 'ncs' or 'as-published'",
+    })
+  }
+  problems.push(...checkStepSizes(value.stepSizes), ...checkBounds(value.bounds))
+  problems.push(...checkLayers(value.layers, prunable), ...checkRelations(value))
+  return problems
+}
+
+/** The same as errors. */
+export function validateSettings(value: unknown, prunable?: string[]): AppError[] {
+  return settingProblems(value, prunable).map(
+    ({ message, hint }) => new AppError('invalid-setting', message, { hint }),
+  )
 }
 
 /** Settings read from outside, or the first of what is wrong with them thrown. */

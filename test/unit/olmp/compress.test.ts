@@ -226,11 +226,18 @@ describe('Compressor', () => {
     const run = prepare(settingsOf('ncs'))
     await run.compressor.run()
     const phases = run.events.flatMap((e) =>
-      e.kind === 'phase' ? [[e.phase, e.iteration, e.iterations]] : [],
+      e.kind === 'phase' ? [[e.text, e.iteration, e.iterations, e.cycle?.number]] : [],
     )
     expect(phases).toEqual([
-      ['pruning', 1, 62],
-      ['retraining', 41, 62],
+      ['Cycle 1 of 4: searching layer thresholds', 1, 62, 1],
+      ['Cycle 1 of 4: pruning and training', 2, 62, 1],
+      ['Cycle 2 of 4: searching layer thresholds', 11, 62, 2],
+      ['Cycle 2 of 4: pruning and training', 12, 62, 2],
+      ['Cycle 3 of 4: searching layer thresholds', 21, 62, 3],
+      ['Cycle 3 of 4: pruning and training', 22, 62, 3],
+      ['Cycle 4 of 4: searching layer thresholds', 31, 62, 4],
+      ['Cycle 4 of 4: pruning and training', 32, 62, 4],
+      ['Retraining on fixed masks', 41, 62, undefined],
     ])
     const tests = run.events.flatMap((e) => (e.kind === 'test' ? [e.record] : []))
     expect(tests.map((record) => [record.iteration, record.images])).toEqual([
@@ -243,6 +250,38 @@ describe('Compressor', () => {
     expect(seconds.train).toBeGreaterThan(0)
     expect(seconds.search).toBeGreaterThan(0)
     expect(seconds.test).toBeGreaterThan(0)
+  })
+
+  it('tells what each layer keeps whenever masks have changed, and at their end', async () => {
+    const run = prepare(settingsOf('ncs'))
+    await run.compressor.run()
+    const records = run.events.flatMap((e) => (e.kind === 'densities' ? e.records : []))
+    expect(records[0]).toEqual({ iteration: 0, kept: [1, 1, 1] })
+    expect(records.length).toBeGreaterThan(2)
+    const iterations = records.map(({ iteration }) => iteration)
+    expect(iterations).toEqual([...new Set(iterations)].sort((a, b) => a - b))
+    expect(Math.max(...iterations)).toBeLessThanOrEqual(41)
+    const masks = run.session.content().masks
+    expect(records.at(-1)?.kept).toEqual(masks.map((row) => row.reduce((a, b) => a + b, 0) / row.length))
+  })
+
+  it('tells densities about a thousand times at most, and of a resumed run only what is new', async () => {
+    const settings = settingsOf('ncs', { iterations: 12_000, pruneStop: 12_000, pruneInterval: 6000 })
+    const run = prepare(settings)
+    run.session.onTrainStep = (iteration) => {
+      if (iteration === 500) run.compressor.requestStop()
+      return iteration === 500 ? 'cancel' : 'go'
+    }
+    await run.compressor.run()
+    const resumed = prepare(settings, { from: run })
+    await resumed.session.loadState(`${run.points.length}`)
+    await resumed.compressor.run()
+    const told = (of: Run) => of.events.flatMap((e) => (e.kind === 'densities' ? e.records : []))
+    const before = told(run).map(({ iteration }) => iteration)
+    const after = told(resumed).map(({ iteration }) => iteration)
+    expect(after.length).toBeGreaterThan(0)
+    expect(before.length + after.length).toBeLessThanOrEqual(1002)
+    expect(Math.min(...after)).toBeGreaterThan(Math.max(...before))
   })
 
   it('checkpoints at multiples of the interval and at the end', async () => {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { experimentSettings, generalRule, presetSettings, type NetFacts } from '../../../main/olmp/presets'
-import { parseSettings, stepSizeAt, validateSettings, type OlmpSettings } from '../../../main/olmp/settings'
+import {
+  parseSettings,
+  settingProblems,
+  stepSizeAt,
+  validateSettings,
+  type OlmpSettings,
+} from '../../../main/olmp/settings'
 
 const LENET_300_100: NetFacts = {
   prunableTypes: ['InnerProduct', 'InnerProduct', 'InnerProduct'],
@@ -132,6 +138,20 @@ describe('validateSettings', () => {
     expect(messages({ layers }, ['ip1', 'ip3'])).toEqual(["the net has no prunable layer 'ip2'"])
     expect(messages({ layers: [layers[0], layers[0]] })).toEqual(["layer 'ip1' is listed twice"])
     expect(messages({ layers: [] }, ['ip1'])).toEqual([])
+  })
+
+  it('names the field and the fault, for the reader’s own language', () => {
+    const problems = settingProblems({
+      ...good,
+      delta: 2,
+      pruneStop: 40_000,
+      bounds: { lower: -1, upper: 20 },
+    })
+    expect(problems.map(({ field, fault }) => [field, fault])).toEqual([
+      ['delta', 'outside-range'],
+      ['pruneStop', 'prune-stop-after-end'],
+    ])
+    expect(problems[0].rule).toEqual({ integer: false, min: 0, max: 1 })
   })
 
   it('throws the first problem, with a remedy', () => {
