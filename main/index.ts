@@ -1,5 +1,6 @@
 // The app's life: wiring only.
 
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 
 import { app, BrowserWindow, dialog, ipcMain, MessageChannelMain, shell } from 'electron'
@@ -12,10 +13,12 @@ import { WindowEvents } from './ipc/WindowEvents'
 import { setMenu } from './menu'
 import { AppError } from './net/errors'
 import { DataService } from './projects/DataService'
+import { NetService } from './projects/NetService'
 import { ProjectService } from './projects/ProjectService'
 import { ProjectStore } from './projects/ProjectStore'
 import { RunService } from './projects/RunService'
 import { SampleProjects } from './projects/SampleProjects'
+import { SensitivityService } from './projects/SensitivityService'
 import { Trash } from './projects/Trash'
 import {
   denyPermissions,
@@ -68,6 +71,9 @@ async function start(): Promise<void> {
     reveal: (folder) => shell.showItemInFolder(folder),
   })
 
+  const net = new NetService({ engine, store })
+  const sensitivity = new SensitivityService({ engine, store, events, threads: availableParallelism })
+
   denyPermissions()
   serveRenderer(path.join(outFolder, 'renderer'))
   registerHandlers({
@@ -79,6 +85,8 @@ async function start(): Promise<void> {
       runs,
       projects,
       data: dataService,
+      net,
+      sensitivity,
       events,
       chooseFolder: (title) => chooseFolder(window, title),
       revealFile: (file) => shell.showItemInFolder(file),

@@ -15,6 +15,13 @@ import type {
 } from '../runs/models'
 import type { ModelSource, RunEvent, RunResult } from '../runs/types'
 import type {
+  LayerWeights,
+  NetPhase,
+  Sensitivity,
+  SensitivityProgress,
+  ShownNet,
+} from '../projects/netTypes'
+import type {
   ClassBalance,
   DataPreview,
   ExportResult,

@@ -7,6 +7,7 @@ import type { Result } from './common'
 import { compressEvents, type CompressEvents, compressRequests, type CompressResponses } from './compress'
 import { dataEvents, type DataEvents, dataRequests, type DataResponses } from './data'
 import { modelEvents, type ModelEvents, modelRequests, type ModelResponses } from './models'
+import { netEvents, type NetEvents, netRequests, type NetResponses } from './net'
 import { projectEvents, type ProjectEvents, projectRequests, type ProjectResponses } from './projects'
 import { runEvents, type RunEvents, runRequests, type RunResponses } from './runs'
 import { tryRequests, type TryResponses } from './try'
@@ -27,6 +28,7 @@ export type { OlmpSettings, SearchMode } from '../../main/olmp/settings'
 export type * from '../../main/projects/estimate'
 export type * from './data'
 export type * from './models'
+export type * from './net'
 export type * from './projects'
 export type * from './runs'
 export type * from './try'
@@ -39,6 +41,7 @@ export const requestSchemas = {
   ...compressRequests,
   ...runRequests,
   ...modelRequests,
+  ...netRequests,
   ...tryRequests,
 } satisfies Record<string, Schema<unknown>>
 
@@ -51,6 +54,7 @@ export interface Responses
     CompressResponses,
     RunResponses,
     ModelResponses,
+    NetResponses,
     TryResponses {}
 
 export type Channel = keyof typeof requestSchemas
@@ -64,7 +68,7 @@ export type HandlersOf<R extends Record<string, Schema<unknown>>> = {
 }
 
 export interface Events
-  extends AppEvents, ProjectEvents, DataEvents, CompressEvents, RunEvents, ModelEvents {}
+  extends AppEvents, ProjectEvents, DataEvents, CompressEvents, RunEvents, ModelEvents, NetEvents {}
 
 /** Events sent by main; run events come over the port instead. */
 export const mainEvents = [
@@ -74,6 +78,7 @@ export const mainEvents = [
   ...compressEvents,
   ...runEvents,
   ...modelEvents,
+  ...netEvents,
 ] as const
 export type MainEvent = (typeof mainEvents)[number]
 

@@ -4,6 +4,7 @@ import type { Handlers } from '../register'
 import { appHandlers } from './app'
 import { dataHandlers } from './data'
 import { modelHandlers } from './models'
+import { netHandlers } from './net'
 import { projectHandlers } from './projects'
 import { runHandlers } from './runs'
 import type { HandlerServices } from './services'
@@ -15,5 +16,6 @@ export function createHandlers(services: HandlerServices): Handlers {
     ...dataHandlers(services),
     ...runHandlers(services),
     ...modelHandlers(services),
+    ...netHandlers(services),
   }
 }

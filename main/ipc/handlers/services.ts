@@ -2,9 +2,11 @@
 
 import type { EngineProcess } from '../../engine/EngineProcess'
 import type { DataService } from '../../projects/DataService'
+import type { NetService } from '../../projects/NetService'
 import type { ProjectService } from '../../projects/ProjectService'
 import type { ProjectStore } from '../../projects/ProjectStore'
 import type { RunService } from '../../projects/RunService'
+import type { SensitivityService } from '../../projects/SensitivityService'
 import type { WindowEvents } from '../WindowEvents'
 
 export interface HandlerServices {
@@ -13,6 +15,8 @@ export interface HandlerServices {
   runs: RunService
   projects: ProjectService
   data: DataService
+  net: NetService
+  sensitivity: SensitivityService
   events: WindowEvents
   chooseFolder(title: string): Promise<string | null>
   revealFile(file: string): void
