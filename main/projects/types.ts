@@ -42,6 +42,8 @@ export interface ModelNote {
   message: string
   file?: string
   line?: number
+  /** The lines around the place, while the folder is being looked at. */
+  excerpt?: { firstLine: number; lines: string[] }
 }
 
 /** 'other': the sentence alone says it. */
