@@ -81,7 +81,13 @@ export interface EngineMethods {
   netGraph: { request: { source: ModelSource; phase?: NetPhase }; response: ShownNet }
   /** Of the reference model, or of a run's checkpoint, the newest where none is named. */
   layerWeights: {
-    request: { source: ModelSource; layer: string; run?: { runFolder: string; checkpoint?: string } }
+    request: {
+      source: ModelSource
+      layer: string
+      run?: { runFolder: string; checkpoint?: string }
+      /** Of the reference model: a crate to look ahead with. */
+      rate?: number
+    }
     response: LayerWeights
   }
   /** On at least so many of the test images. */

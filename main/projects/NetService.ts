@@ -19,6 +19,8 @@ export interface LayerOfProject {
   runId?: string
   /** Absent: the newest. */
   checkpoint?: string
+  /** Of the reference model: a crate to look ahead with. */
+  rate?: number
 }
 
 /** Graphs kept: the phases of a few projects. */
@@ -42,12 +44,12 @@ export class NetService {
     return graph
   }
 
-  async layerWeights({ projectId, layer, runId, checkpoint }: LayerOfProject): Promise<LayerWeights> {
+  async layerWeights({ projectId, layer, runId, checkpoint, rate }: LayerOfProject): Promise<LayerWeights> {
     const { engine, store } = this.options
     const { report } = await store.open(projectId)
     const run =
       runId === undefined ? undefined : { runFolder: store.runFolderOf(projectId, runId), checkpoint }
-    return engine.request('layerWeights', { source: report.source, layer, run })
+    return engine.request('layerWeights', { source: report.source, layer, run, rate })
   }
 }
 

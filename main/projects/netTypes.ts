@@ -26,7 +26,7 @@ export interface LayerWeights {
   /** Mean and population standard deviation of |w| over the reference model's nonzero weights and biases. */
   mu: number
   sigma: number
-  /** crate c in force, and the threshold t = max(mu + c sigma, 0); null for the reference model, which has none. */
+  /** crate c in force or looked ahead with, and the threshold t = max(mu + c sigma, 0); null where nothing is pruned. */
   rate: number | null
   threshold: number | null
   histogram: WeightHistogram
@@ -39,8 +39,6 @@ export interface WeightHistogram {
   counts: Uint32Array
   /** Of them, those kept. */
   kept: Uint32Array
-  /** |w| in equal bins from 0 to limit, finer: what a threshold would leave. */
-  magnitudes: Uint32Array
 }
 
 /** Which weights are kept. Tiles stand in rows (outputs) and columns (inputs of a group); an inner product's tile is one

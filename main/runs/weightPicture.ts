@@ -3,9 +3,10 @@
 import type { MaskPicture, WeightHistogram } from '../projects/netTypes'
 import type { Shape } from '../net/graph'
 
-/** Signed bins of a histogram, and bins of the magnitudes. The first is odd, so that zero has a bin of its own. */
-export const HISTOGRAM_BINS = 161
-export const MAGNITUDE_BINS = 2048
+/** Odd, so that zero has a bin of its own. */
+const HISTOGRAM_BINS = 161
+/** A weight is pruned where |w| <= 0.9 t (Guo, Yao, Chen 2016). */
+export const PRUNED_BELOW = 0.9
 /** Above so many weights a picture shows blocks. As bits these are 64 kB. */
 const MOST_BITS = 1 << 19
 /** Cells of a picture of blocks along a side. */
@@ -40,6 +41,14 @@ export function keptCount({ values, mask }: MaskedValues): number {
   return mask.reduce((total, element) => total + (element === 0 ? 0 : 1), 0)
 }
 
+/** The mask after pruning with the threshold once, on top of the one there is. */
+export function maskAt(threshold: number, values: Float32Array, mask?: Float32Array): Float32Array {
+  const limit = PRUNED_BELOW * threshold
+  return values.map((value, index) =>
+    (mask !== undefined && mask[index] === 0) || Math.abs(value) <= limit ? 0 : 1,
+  )
+}
+
 export function histogram(blobs: MaskedValues[]): WeightHistogram {
   let limit = 0
   for (const { values } of blobs) for (const value of values) limit = Math.max(limit, Math.abs(value))
@@ -47,20 +56,15 @@ export function histogram(blobs: MaskedValues[]): WeightHistogram {
   if (limit === 0 || !Number.isFinite(limit)) limit = 1
   const counts = new Uint32Array(HISTOGRAM_BINS)
   const kept = new Uint32Array(HISTOGRAM_BINS)
-  const magnitudes = new Uint32Array(MAGNITUDE_BINS)
   for (const { values, mask } of blobs) {
     values.forEach((value, index) => {
-      const bin = binOf((value + limit) / (2 * limit), HISTOGRAM_BINS)
-      counts[bin] += 1
-      if (mask === undefined || mask[index] !== 0) kept[bin] += 1
-      magnitudes[binOf(Math.abs(value) / limit, MAGNITUDE_BINS)] += 1
+      const bin = Math.floor(((value + limit) / (2 * limit)) * HISTOGRAM_BINS)
+      const place = Math.min(HISTOGRAM_BINS - 1, Math.max(0, bin))
+      counts[place] += 1
+      if (mask === undefined || mask[index] !== 0) kept[place] += 1
     })
   }
-  return { limit, counts, kept, magnitudes }
-}
-
-function binOf(share: number, bins: number): number {
-  return Math.min(bins - 1, Math.max(0, Math.floor(share * bins)))
+  return { limit, counts, kept }
 }
 
 /** How a layer's weights lie: output, input, place in the kernel; `transposed`: an inner product's (inputs, outputs). */

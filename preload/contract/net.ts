@@ -2,7 +2,7 @@
 
 import type { ErrorRecord } from '../../main/net/errors'
 import type { LayerWeights, SensitivityState, ShownNet } from '../../main/projects/netTypes'
-import { id, integer, object, oneOf, optional, type Schema, string } from '../schema'
+import { id, integer, number, object, oneOf, optional, type Schema, string } from '../schema'
 import { projectAddress } from './common'
 
 const layerName = string(1000)
@@ -16,6 +16,8 @@ export const netRequests = {
     layer: layerName,
     runId: optional(id),
     checkpoint: optional(string(40)),
+    /** Of the reference model: what this crate would leave of the layer. */
+    rate: optional(number(-1000, 1000)),
   }),
   'sensitivity:get': projectAddress,
   /** `images`: at least so many of the test set, or as many as there are. */

@@ -1,6 +1,6 @@
-// Excerpts of a model's weights and masks, layer by layer: of the reference model read from its file in place, of a run
-// from a checkpoint's state. All layers of a checkpoint are taken at once and kept for a while, because opening it is
-// what takes time.
+// Excerpts of a layer's weights and masks: of the reference model read from its file in place, with a crate to look ahead
+// with; of a run from a checkpoint's state. All layers of a checkpoint are taken at once and kept for a while, because
+// opening it is what takes time.
 
 import { open, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -26,6 +26,7 @@ import {
   histogram,
   keptCount,
   layoutOf,
+  maskAt,
   type MaskedValues,
   maskPicture,
 } from '../../runs/weightPicture'
@@ -36,46 +37,66 @@ import { type JobControl, type JobsOf, throwIfCancelled } from './job'
 type Prunable = LayerOf<'Convolution'> | LayerOf<'InnerProduct'>
 type Excerpts = Map<string, LayerWeights>
 
-/** Models whose excerpts are kept: the reference and a few checkpoints that are compared. */
+/** Checkpoints whose excerpts are kept: a few that are compared. */
 const KEPT = 4
-const cache = new Map<string, Promise<Excerpts>>()
+const checkpoints = new Map<string, Promise<Excerpts>>()
+
+interface ReferenceLayer {
+  layer: Prunable
+  blobs: MaskedValues[]
+}
+/** The layer last looked at, whose crate is being moved. */
+let reference: { key: string; read: Promise<ReferenceLayer> } | null = null
 
 export const layerWeightsJobs: JobsOf<'layerWeights'> = {
-  async layerWeights(engine, { source, run, layer }, control) {
-    const excerpts =
-      run === undefined
-        ? await cached(await referenceKey(source), () => ofReference(engine, source, control))
-        : await ofRun(engine, run.runFolder, run.checkpoint, control)
-    const found = excerpts.get(layer)
-    if (found !== undefined) return found
-    throw new AppError('no-weights', `the layer '${layer}' has no weights of its own to prune`, {
-      hint: 'choose a convolution or an inner product',
-    })
+  async layerWeights(engine, { source, run, layer, rate }, control) {
+    if (run === undefined) return ofReference(await readReference(engine, source, layer, control), rate)
+    const excerpts = await ofRun(engine, run.runFolder, run.checkpoint, control)
+    return excerpts.get(layer) ?? unknownLayer(layer)
   },
 }
 
-function cached(key: string, make: () => Promise<Excerpts>): Promise<Excerpts> {
-  const excerpts = cache.get(key) ?? make()
-  // Set anew, the newest is the last.
-  cache.delete(key)
-  cache.set(key, excerpts)
-  excerpts.catch(() => cache.delete(key))
-  for (const old of [...cache.keys()].slice(0, -KEPT)) cache.delete(old)
-  return excerpts
+function unknownLayer(layer: string): never {
+  throw new AppError('no-weights', `the layer '${layer}' has no weights of its own to prune`, {
+    hint: 'choose a convolution or an inner product',
+  })
 }
 
-/** The files chosen, or those in the folder, may change under the same name. */
-async function referenceKey(source: ModelSource): Promise<string> {
+function ofReference({ layer, blobs }: ReferenceLayer, rate: number | undefined): LayerWeights {
+  const { mu, sigma } = absoluteMoments(blobs)
+  if (rate === undefined) {
+    return excerpt(layer, blobs, { checkpoint: null, mu, sigma, rate: null, threshold: null })
+  }
+  const threshold = Math.max(mu + rate * sigma, 0)
+  const pruned = blobs.map(({ values, mask }) => ({ values, mask: maskAt(threshold, values, mask) }))
+  return excerpt(layer, pruned, { checkpoint: null, mu, sigma, rate, threshold })
+}
+
+async function readReference(
+  engine: EngineServices,
+  source: ModelSource,
+  layer: string,
+  control: JobControl<'layerWeights'>,
+): Promise<ReferenceLayer> {
+  // The files chosen, or those in the folder, may change under the same name.
   const files = [source.folder, source.net, source.weights].filter((file) => file !== undefined)
   const times = await Promise.all(files.map(async (file) => (await stat(file).catch(() => null))?.mtimeMs))
-  return JSON.stringify([source, times])
+  const key = JSON.stringify([source, times, layer])
+  if (reference?.key === key) return reference.read
+  const read = readLayer(engine, source, layer, control)
+  reference = { key, read }
+  read.catch(() => {
+    if (reference?.read === read) reference = null
+  })
+  return read
 }
 
-async function ofReference(
+async function readLayer(
   { addon, folders }: EngineServices,
   source: ModelSource,
+  name: string,
   { onProgress }: JobControl<'layerWeights'>,
-): Promise<Excerpts> {
+): Promise<ReferenceLayer> {
   const model = await importModel(source, { addon, cacheFolder: folders.cache, onProgress })
   try {
     if (model.weights === null) {
@@ -87,28 +108,16 @@ async function ofReference(
     const graphs = graphsOf(model)
     const parameters = parametersOf(graphs)
     const { placements } = matchWeights(model.weights, parameters, graphs)
-    const placed = (layer: string, slot: number, part: BlobPlacement['part']) =>
-      placements.find((candidate) => {
-        const info = parameters[candidate.parameter]
-        return candidate.part === part && info.layer === layer && info.slot === slot
-      })
-    const excerpts: Excerpts = new Map()
-    for (const layer of prunableOf(graphs)) {
-      const blobs: MaskedValues[] = []
-      for (let slot = 0; slot < layer.parameters.length; slot++) {
-        const value = placed(layer.name, slot, 'value')
-        const mask = placed(layer.name, slot, 'mask')
-        if (value === undefined) break
-        blobs.push({
-          values: await readValues(value),
-          mask: mask === undefined ? undefined : await readValues(mask),
-        })
-      }
-      if (blobs.length === 0) continue
-      const own = { checkpoint: null, rate: null, threshold: null, ...absoluteMoments(blobs) }
-      excerpts.set(layer.name, excerpt(layer, blobs, own))
+    const own = placements.filter(({ parameter }) => parameters[parameter].layer === name)
+    const layer = prunableOf(graphs).find((candidate) => candidate.name === name)
+    if (layer === undefined || own.length === 0) return unknownLayer(name)
+    const blobs: MaskedValues[] = []
+    for (const place of own.filter(({ part }) => part === 'value')) {
+      const mask = own.find(({ part, parameter }) => part === 'mask' && parameter === place.parameter)
+      const values = await readValues(place)
+      blobs.push({ values, mask: mask === undefined ? undefined : await readValues(mask) })
     }
-    return excerpts
+    return { layer, blobs }
   } finally {
     if (model.weights !== null) releaseWeights(model.weights)
   }
@@ -122,7 +131,14 @@ async function ofRun(
 ): Promise<Excerpts> {
   const run = await RunFolder.open(runFolder)
   const checkpoint = await chosenCheckpoint(run, name)
-  return cached(checkpoint.folder, () => ofCheckpoint(engine, run, checkpoint, control))
+  const key = checkpoint.folder
+  const excerpts = checkpoints.get(key) ?? ofCheckpoint(engine, run, checkpoint, control)
+  // Set anew, the newest is the last.
+  checkpoints.delete(key)
+  checkpoints.set(key, excerpts)
+  excerpts.catch(() => checkpoints.delete(key))
+  for (const old of [...checkpoints.keys()].slice(0, -KEPT)) checkpoints.delete(old)
+  return excerpts
 }
 
 async function chosenCheckpoint(run: RunFolder, name: string | undefined): Promise<Checkpoint> {

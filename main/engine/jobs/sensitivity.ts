@@ -8,6 +8,7 @@ import { AppError } from '../../net/errors'
 import type { LayerSensitivity } from '../../projects/netTypes'
 import { testNet } from '../../runs/loopNet'
 import { batchOf, openModel, type OpenedModel } from '../../runs/openModel'
+import { PRUNED_BELOW } from '../../runs/weightPicture'
 import type { KeptCounts, LayerMoments, Session } from '../binding'
 import type { JobControl, JobsOf } from './job'
 import { throwIfCancelled } from './job'
@@ -16,8 +17,6 @@ import { throwIfCancelled } from './job'
 const DENSITIES = [
   0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0,
 ]
-/** A weight is pruned where |w| <= 0.9 t (Guo, Yao, Chen 2016). */
-const PRUNED_BELOW = 0.9
 
 type Control = JobControl<'sensitivity'>
 

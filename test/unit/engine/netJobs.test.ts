@@ -97,10 +97,31 @@ describe.skipIf(addon === null)('jobs of the net view', () => {
     it('counts every weight and bias of the reference once, all kept', async () => {
       const weights = await weightsOf('ip1')
       expect(weights).toMatchObject({ weights: 49 * 24, biases: 24, keptWeights: 49 * 24, keptBiases: 24 })
-      const { counts, kept, magnitudes } = weights.histogram
-      expect([sum(counts), sum(kept), sum(magnitudes)]).toEqual([49 * 24 + 24, 49 * 24 + 24, 49 * 24 + 24])
+      const { counts, kept } = weights.histogram
+      expect([sum(counts), sum(kept)]).toEqual([49 * 24 + 24, 49 * 24 + 24])
       expect(weights.mask).toMatchObject({ rows: 24, columns: 49, tile: [1, 1], kind: 'weights' })
       expect(setBits(weights)).toBe(49 * 24)
+    })
+
+    it('tells what a crate would leave of a layer of the reference, as the engine prunes it', async () => {
+      const opened = await reference()
+      const { session } = opened
+      await session.computeMoments()
+      await session.setRates(Float64Array.from([1.5, 0.25]))
+      await session.remask([0, 1])
+      const counts = await session.keptCounts()
+      await opened.close()
+      for (const [index, rate] of [1.5, 0.25].entries()) {
+        const layer = ['ip1', 'ip2'][index]
+        const weights = await layerWeightsJobs.layerWeights(
+          engine,
+          { source, layer, rate },
+          control<string>(),
+        )
+        const { keptWeights, keptBiases } = counts[index]
+        expect(weights).toMatchObject({ rate, keptWeights, keptBiases })
+        expect(setBits(weights)).toBe(keptWeights)
+      }
     })
 
     it('tells of a run what its result tells, and where the threshold lies', async () => {
