@@ -7,12 +7,14 @@ import { app, BrowserWindow, dialog, ipcMain, MessageChannelMain, shell } from '
 
 import { enginePortMessage } from '../preload/contract'
 import { EngineProcess } from './engine/EngineProcess'
+import { UsageMonitor } from './engine/UsageMonitor'
 import { createHandlers } from './ipc/handlers'
 import { registerHandlers } from './ipc/register'
 import { WindowEvents } from './ipc/WindowEvents'
 import { setMenu } from './menu'
 import { AppError } from './net/errors'
 import { DataService } from './projects/DataService'
+import { EstimateService } from './projects/EstimateService'
 import { NetService } from './projects/NetService'
 import { ProjectService } from './projects/ProjectService'
 import { ProjectStore } from './projects/ProjectStore'
@@ -71,6 +73,13 @@ async function start(): Promise<void> {
     reveal: (folder) => shell.showItemInFolder(folder),
   })
 
+  const estimates = new EstimateService({ engine, store })
+  new UsageMonitor({
+    metrics: () => app.getAppMetrics(),
+    enginePid: () => engine.pid,
+    isRunning: () => runs.engineStatus.state === 'running',
+    send: (usage) => events.send('engine:usage', usage),
+  })
   const net = new NetService({ engine, store })
   const sensitivity = new SensitivityService({ engine, store, events, threads: availableParallelism })
 
@@ -85,6 +94,7 @@ async function start(): Promise<void> {
       runs,
       projects,
       data: dataService,
+      estimates,
       net,
       sensitivity,
       events,

@@ -2,6 +2,7 @@
 // their own, to main and over every attached port to the window.
 
 import type { SystemInfo } from './binding'
+import type { RunCostsRequest } from './jobs/runCosts'
 import type { ErrorRecord } from '../net/errors'
 import type { Phase } from '../net/graph'
 import type { ClassAccuracy, Thumbnail, TryAnswer, TryImage, TryNet } from '../onnx/tryTypes'
@@ -14,6 +15,7 @@ import type {
   Verification,
 } from '../runs/models'
 import type { ModelSource, RunEvent, RunResult } from '../runs/types'
+import type { RunCosts } from '../projects/estimate'
 import type {
   LayerWeights,
   NetPhase,
@@ -24,7 +26,6 @@ import type {
 import type {
   ClassBalance,
   DataPreview,
-  ExportResult,
   ImagePrediction,
   ModelReport,
   ReferenceMeasurement,
@@ -57,15 +58,16 @@ export interface EngineMethods {
   classBalance: { request: { dataset: string }; response: ClassBalance; progress: number }
   /** The stored model on the whole test set; progress as a fraction. */
   referenceAccuracy: { request: { source: ModelSource }; response: ReferenceMeasurement; progress: number }
+  /** A short measurement of the parts of a run. */
+  runCosts: { request: RunCostsRequest; response: RunCosts }
   /** Starts or resumes the run in the folder; answered when it ends. */
   run: { request: RunAddress; response: RunOutcome }
   /** Ends the running run at its next boundary, after a checkpoint; `state` is what it is called then. */
   stopRun: { request: { state: 'paused' | 'stopped' }; response: void }
-  exportRun: { request: { runFolder: string; file: string }; response: ExportResult }
   /** Writes and verifies a model; the file is there only when that succeeded. */
   exportModel: { request: ExportRequest; response: ExportFacts; progress: ModelProgress }
   /** The verification of an exported file, once more. */
-  verifyModel: { request: VerifyRequest; response: Verification; progress: ModelProgress }
+  verifyModel: { request: ExportRequest; response: Verification; progress: ModelProgress }
   measureLatency: { request: { file: string; net: TryNet }; response: Latency; progress: ModelProgress }
   tryNet: { request: { source: ModelSource }; response: TryNet }
   testImage: { request: { net: TryNet; index: number }; response: TryImage }
@@ -104,11 +106,6 @@ export interface ExportRequest {
   origin: ModelOrigin
   format: ExportFormat
   file: string
-}
-
-export interface VerifyRequest extends ExportRequest {
-  /** As it was exported. */
-  opset: number | null
 }
 
 export interface PredictRequest {

@@ -9,12 +9,14 @@ import { dataEvents, type DataEvents, dataRequests, type DataResponses } from '.
 import { modelEvents, type ModelEvents, modelRequests, type ModelResponses } from './models'
 import { netEvents, type NetEvents, netRequests, type NetResponses } from './net'
 import { projectEvents, type ProjectEvents, projectRequests, type ProjectResponses } from './projects'
+import { queueEvents, type QueueEvents, queueRequests, type QueueResponses } from './queue'
 import { runEvents, type RunEvents, runRequests, type RunResponses } from './runs'
 import { tryRequests, type TryResponses } from './try'
 
 export { describeError, type ErrorRecord } from '../../main/net/errors'
 // The window tells what a choice of length will mean by the rule that main applies.
 export { ofLength, pruneCycles } from '../../main/olmp/presets'
+export { NUMBER_RULES, settingProblems } from '../../main/olmp/settings'
 export { estimateRun } from '../../main/projects/estimate'
 export type * from '../../main/onnx/tryTypes'
 export type * from '../../main/projects/modelTypes'
@@ -24,12 +26,21 @@ export type * from '../../main/runs/types'
 export type * from './app'
 export type * from './common'
 export type * from './compress'
-export type { OlmpSettings, SearchMode } from '../../main/olmp/settings'
+export type {
+  OlmpSettings,
+  NumberField,
+  NumberRule,
+  SearchMode,
+  SettingFault,
+  SettingProblem,
+} from '../../main/olmp/settings'
 export type * from '../../main/projects/estimate'
 export type * from './data'
 export type * from './models'
 export type * from './net'
 export type * from './projects'
+export type * from './queue'
+export type { RunModelSummary } from '../../main/runs/RunFolder'
 export type * from './runs'
 export type * from './try'
 
@@ -40,6 +51,7 @@ export const requestSchemas = {
   ...dataRequests,
   ...compressRequests,
   ...runRequests,
+  ...queueRequests,
   ...modelRequests,
   ...netRequests,
   ...tryRequests,
@@ -53,6 +65,7 @@ export interface Responses
     DataResponses,
     CompressResponses,
     RunResponses,
+    QueueResponses,
     ModelResponses,
     NetResponses,
     TryResponses {}
@@ -68,7 +81,15 @@ export type HandlersOf<R extends Record<string, Schema<unknown>>> = {
 }
 
 export interface Events
-  extends AppEvents, ProjectEvents, DataEvents, CompressEvents, RunEvents, ModelEvents, NetEvents {}
+  extends
+    AppEvents,
+    ProjectEvents,
+    DataEvents,
+    CompressEvents,
+    RunEvents,
+    QueueEvents,
+    ModelEvents,
+    NetEvents {}
 
 /** Events sent by main; run events come over the port instead. */
 export const mainEvents = [
@@ -77,6 +98,7 @@ export const mainEvents = [
   ...dataEvents,
   ...compressEvents,
   ...runEvents,
+  ...queueEvents,
   ...modelEvents,
   ...netEvents,
 ] as const

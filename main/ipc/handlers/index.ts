@@ -2,6 +2,7 @@
 
 import type { Handlers } from '../register'
 import { appHandlers } from './app'
+import { compressHandlers } from './compress'
 import { dataHandlers } from './data'
 import { modelHandlers } from './models'
 import { netHandlers } from './net'
@@ -14,6 +15,7 @@ export function createHandlers(services: HandlerServices): Handlers {
     ...appHandlers(services),
     ...projectHandlers(services),
     ...dataHandlers(services),
+    ...compressHandlers(services),
     ...runHandlers(services),
     ...modelHandlers(services),
     ...netHandlers(services),

@@ -2,11 +2,14 @@
 
 import type { EngineProcess } from '../../engine/EngineProcess'
 import type { DataService } from '../../projects/DataService'
+import type { EstimateService } from '../../projects/EstimateService'
 import type { NetService } from '../../projects/NetService'
 import type { ProjectService } from '../../projects/ProjectService'
 import type { ProjectStore } from '../../projects/ProjectStore'
 import type { RunService } from '../../projects/RunService'
 import type { SensitivityService } from '../../projects/SensitivityService'
+import type { HelpService } from '../../shell/HelpService'
+import type { SettingsService } from '../../shell/SettingsService'
 import type { WindowEvents } from '../WindowEvents'
 
 export interface HandlerServices {
@@ -15,9 +18,14 @@ export interface HandlerServices {
   runs: RunService
   projects: ProjectService
   data: DataService
+  estimates: EstimateService
   net: NetService
   sensitivity: SensitivityService
   events: WindowEvents
+  help: HelpService
+  settings: SettingsService
+  /** Ends the app and starts it again. */
+  restart(): void
   chooseFolder(title: string): Promise<string | null>
   revealFile(file: string): void
   appInfo(): { version: string; electron: string }
