@@ -3,7 +3,17 @@
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 
-import { app, BrowserWindow, dialog, ipcMain, MessageChannelMain, shell } from 'electron'
+import {
+  app,
+  type BrowserWindow,
+  dialog,
+  ipcMain,
+  MessageChannelMain,
+  nativeTheme,
+  session,
+  shell,
+  type WebContents,
+} from 'electron'
 
 import { enginePortMessage } from '../preload/contract'
 import { EngineProcess } from './engine/EngineProcess'
@@ -11,8 +21,7 @@ import { UsageMonitor } from './engine/UsageMonitor'
 import { createHandlers } from './ipc/handlers'
 import { registerHandlers } from './ipc/register'
 import { WindowEvents } from './ipc/WindowEvents'
-import { setMenu } from './menu'
-import { AppError } from './net/errors'
+import { AppError, describeError, toErrorRecord } from './net/errors'
 import { DataService } from './projects/DataService'
 import { EstimateService } from './projects/EstimateService'
 import { NetService } from './projects/NetService'
@@ -22,14 +31,18 @@ import { RunService } from './projects/RunService'
 import { SampleProjects } from './projects/SampleProjects'
 import { SensitivityService } from './projects/SensitivityService'
 import { Trash } from './projects/Trash'
-import {
-  denyPermissions,
-  isOwnPage,
-  lockNavigation,
-  openWindow,
-  registerScheme,
-  serveRenderer,
-} from './window'
+import { SettingsStore } from './settings/SettingsStore'
+import { AppLog } from './shell/AppLog'
+import { AppMenu } from './shell/AppMenu'
+import { createKeepAwake, showNotice } from './shell/desktop'
+import { folderArgument } from './shell/folderArgument'
+import { HelpService } from './shell/HelpService'
+import { blockNetwork, quietChromium } from './shell/network'
+import { RunWatcher } from './shell/RunWatcher'
+import { SettingsService } from './shell/SettingsService'
+import { StudioWindow } from './shell/StudioWindow'
+import { Texts } from './shell/texts'
+import { denyPermissions, isOwnPage, lockNavigation, registerScheme, serveRenderer } from './window'
 
 const checkpointGraceMs = 20_000
 const outFolder = path.resolve(import.meta.dirname, '..')
@@ -38,27 +51,48 @@ const resourcesFolder = app.isPackaged ? process.resourcesPath : path.join(app.g
 if (process.env.OLMP_USER_DATA) app.setPath('userData', path.resolve(process.env.OLMP_USER_DATA))
 registerScheme()
 lockNavigation()
+quietChromium(app.commandLine)
 
-if (app.requestSingleInstanceLock()) void start()
+/** Named on the command line: the import of this folder opens. */
+const folderAtStart = folderArgument({
+  argv: process.argv,
+  workingFolder: process.cwd(),
+  packaged: app.isPackaged,
+})
+
+if (app.requestSingleInstanceLock({ folder: folderAtStart })) void start()
 else app.quit()
 
 async function start(): Promise<void> {
   await app.whenReady()
-  let window: BrowserWindow | null = null
-  const data = app.getPath('userData')
+  const userData = app.getPath('userData')
+  const log = new AppLog(path.join(userData, 'logs'))
+  const note = (source: string, text: string) => {
+    process.stderr.write(`${source}: ${text.endsWith('\n') ? text : `${text}\n`}`)
+    log.write(source, text)
+  }
+  const texts = new Texts()
+  const settings = new SettingsService({
+    store: new SettingsStore(path.join(userData, 'settings.json')),
+    texts,
+    systemLocale: app.getLocale(),
+    standardDataFolder: userData,
+    theme: nativeTheme,
+  })
+  const data = settings.dataFolder
 
   const engine = new EngineProcess({
     modulePath: path.join(outFolder, 'main/engine.js'),
     folders: { cache: path.join(data, 'cache'), resources: resourcesFolder, data },
-    onOutput: (text) => process.stderr.write(`engine: ${text}`),
+    onOutput: (text) => note('engine', text),
   })
   const store = new ProjectStore({ folder: path.join(data, 'projects') })
   const trash = new Trash({
     folder: path.join(data, 'deleted'),
     moveToSystemTrash: (folder) => shell.trashItem(folder),
-    onProblem: (error) => process.stderr.write(`${error.describe()}\n`),
+    onProblem: (error) => note('trash', error.describe()),
   })
-  const events = new WindowEvents(() => window?.webContents ?? null)
+  const events: WindowEvents = new WindowEvents(() => window.contents)
   const runs = new RunService({ engine, store, events, moveToTrash })
   const samples = new SampleProjects({ engine, store, events, stateFile: path.join(data, 'samples.json') })
   const dataService = new DataService({ engine, store, events })
@@ -83,7 +117,30 @@ async function start(): Promise<void> {
   const net = new NetService({ engine, store })
   const sensitivity = new SensitivityService({ engine, store, events, threads: availableParallelism })
 
+  const window = new StudioWindow({
+    preload: path.join(outFolder, 'preload/index.cjs'),
+    texts,
+    isRunning: () => runs.engineStatus.state === 'running',
+    onLoaded: (contents) => {
+      if (engine.pid !== undefined) attachWindow(contents)
+    },
+    quit: () => app.quit(),
+  })
+  const help = new HelpService({
+    version: app.getVersion(),
+    resourcesFolder,
+    appFolder: app.getAppPath(),
+    downloadsFolder: app.getPath('downloads'),
+    texts,
+    log,
+    systemInfo: () => engine.request('systemInfo', undefined),
+    settings: () => settings.state().settings,
+    projectLines: () => projectLines(store, runs),
+    window: () => window.browserWindow,
+  })
+
   denyPermissions()
+  blockNetwork(session.defaultSession)
   serveRenderer(path.join(outFolder, 'renderer'))
   registerHandlers({
     ipc: ipcMain,
@@ -98,44 +155,92 @@ async function start(): Promise<void> {
       net,
       sensitivity,
       events,
-      chooseFolder: (title) => chooseFolder(window, title),
+      help,
+      settings,
+      restart: () => {
+        app.relaunch()
+        app.quit()
+      },
+      chooseFolder: (title) => chooseFolder(window.browserWindow, title),
       revealFile: (file) => shell.showItemInFolder(file),
       appInfo: () => ({ version: app.getVersion(), electron: process.versions.electron }),
     }),
-    onDefect: (channel, error) => process.stderr.write(`${channel}: ${describeDefect(error)}\n`),
+    onDefect: (channel, error) => note(channel, describeDefect(error)),
   })
 
-  const attachWindow = () => {
-    if (window === null || window.webContents.isDestroyed()) return
+  const attachWindow = (contents: WebContents | null) => {
+    if (contents === null || contents.isDestroyed()) return
     const { port1, port2 } = new MessageChannelMain()
     engine.attach(port1)
-    window.webContents.postMessage(enginePortMessage, null, [port2])
+    contents.postMessage(enginePortMessage, null, [port2])
   }
-  engine.on('started', attachWindow)
+  engine.on('started', () => attachWindow(window.contents))
 
-  const open = () => {
-    window = openWindow(path.join(outFolder, 'preload/index.cjs'))
-    // After every load, because a reload ends the ports of the page before it.
-    window.webContents.on('did-finish-load', () => {
-      if (engine.pid !== undefined) attachWindow()
-    })
-    window.on('closed', () => (window = null))
-  }
-  setMenu(() => window)
-  open()
+  const failing = (work: Promise<unknown>) => void work.catch((error: unknown) => showFailure(error, note))
+  const menu = new AppMenu({
+    texts,
+    theme: () => settings.state().settings.theme,
+    recent: (most) => projects.recent(most),
+    actions: {
+      goTo: (destination) => window.goTo(destination),
+      command: (name) => window.command(name),
+      setTheme: (theme) => void settings.set({ theme }),
+      pauseRun: (run) => failing(runs.stop(run, 'paused')),
+      stopRun: (run) => failing(runs.stop(run, 'stopped')),
+      resumeRun: (run) => failing(runs.resume(run)),
+      showRun: (run) => window.goTo({ view: 'run', ...run }),
+      openGuide: () => failing(help.openGuide()),
+      openNotices: () => failing(help.openNotices()),
+      saveReport: () =>
+        failing(help.saveReport().then((file) => (file === null ? null : shell.showItemInFolder(file)))),
+      quit: () => void window.askToQuit(),
+    },
+  })
+  const watcher = new RunWatcher({
+    texts,
+    keepAwake: createKeepAwake(),
+    showProgress: (fraction) => window.showProgress(fraction),
+    notify: (notice) => {
+      const { projectId, runId } = notice
+      if (!window.isInFront) showNotice(notice, () => window.goTo({ view: 'run', projectId, runId }))
+    },
+    notificationsWanted: () => settings.state().settings.notifications,
+    projectName: async (projectId) => (await store.open(projectId)).name,
+  })
+  engine.on('run-events', (message) => watcher.runEvents(message))
+  events.on('engine:status', (status) => {
+    menu.engineChanged(status)
+    watcher.engineChanged(status)
+    if (status.state !== 'running') window.comeBack()
+  })
+  events.on('runs:changed', (summary) => {
+    menu.runChanged(summary)
+    failing(watcher.runChanged(summary))
+  })
+  events.on('projects:changed', () => failing(menu.projectsChanged()))
+  projects.on('changed', () => failing(menu.projectsChanged()))
+  settings.on('changed', (state) => {
+    events.send('settings:changed', state)
+    menu.build()
+  })
+
+  menu.build()
+  failing(menu.projectsChanged())
+  window.open()
+  if (folderAtStart !== null) window.goTo({ view: 'import', folder: folderAtStart })
   void trash.empty()
   void samples.createAtFirstStart()
 
-  app.on('activate', () => {
-    if (BrowserWindow.getAllWindows().length === 0) open()
-  })
-  app.on('second-instance', () => {
-    if (window?.isMinimized()) window.restore()
-    window?.focus()
+  app.on('activate', () => window.show())
+  app.on('second-instance', (_event, _argv, _workingFolder, additional) => {
+    const { folder } = additional as { folder: string | null }
+    if (folder === null) window.show()
+    else window.goTo({ view: 'import', folder })
   })
   app.on('window-all-closed', () => {
     if (process.platform !== 'darwin') app.quit()
   })
+  app.on('before-quit', () => window.prepareToQuit())
   quitAfter(async () => {
     await Promise.all([engine.shutDown(checkpointGraceMs), trash.empty()])
   })
@@ -165,6 +270,23 @@ function quitAfter(work: () => Promise<void>): void {
       app.quit()
     })
   })
+}
+
+/** A command of the menu that was refused: the window may not be there to say it. */
+function showFailure(error: unknown, note: (source: string, text: string) => void): void {
+  const record = toErrorRecord(error)
+  if (record.code === 'internal') note('menu', describeDefect(error))
+  dialog.showErrorBox(app.name, describeError(record))
+}
+
+/** What the report for a bug says of projects: no names, no paths. */
+async function projectLines(store: ProjectStore, runs: RunService): Promise<string[]> {
+  const { projects, unreadable } = await store.list()
+  const lines = projects.map(async ({ id, report }) => {
+    const { runs: listed } = await runs.list(id)
+    return `${report.parameters} parameters, ${listed.length} runs: ${listed.map(({ state }) => state).join(' ')}`
+  })
+  return [...(await Promise.all(lines)), ...unreadable.map((error) => `unreadable: ${error.code}`)]
 }
 
 async function chooseFolder(window: BrowserWindow | null, title: string): Promise<string | null> {

@@ -3,8 +3,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 
-import { app, BrowserWindow, protocol, type Session, session } from 'electron'
+import { app, BrowserWindow, nativeTheme, protocol, type Session, session, shell } from 'electron'
 
+import { isAllowedLink } from './shell/links'
 import { readWindowPlace, writeWindowPlace } from './windowPlace'
 
 const scheme = 'app'
@@ -79,10 +80,14 @@ export function denyPermissions(target: Session = session.defaultSession): void 
   target.setPermissionCheckHandler(() => false)
 }
 
-/** Every web contents there will ever be: no other page, no other window, no webview. */
+/** Every web contents there will ever be: no other page, no other window, no webview. A link to a known page opens in
+ *  the browser. */
 export function lockNavigation(): void {
   app.on('web-contents-created', (_event, contents) => {
-    contents.setWindowOpenHandler(() => ({ action: 'deny' }))
+    contents.setWindowOpenHandler(({ url }) => {
+      if (isAllowedLink(url)) void shell.openExternal(url)
+      return { action: 'deny' }
+    })
     contents.on('will-navigate', (event) => event.preventDefault())
     contents.on('will-redirect', (event) => event.preventDefault())
     contents.on('will-attach-webview', (event) => event.preventDefault())
@@ -103,7 +108,8 @@ export function openWindow(preload: string): BrowserWindow {
     minHeight: 560,
     show: false,
     title: app.name,
-    backgroundColor: '#1e1f22',
+    // that of the page, so that nothing flashes before its first paint
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#1e1f22' : '#f3f4f5',
     webPreferences: {
       preload,
       sandbox: true,

@@ -1,6 +1,6 @@
 // The window's only door: one method per request, and events. Runs sandboxed, before the page.
 
-import { contextBridge, ipcRenderer } from 'electron'
+import { contextBridge, ipcRenderer, webUtils } from 'electron'
 
 import { type Api, channels, enginePortMessage, type Events, type MainEvent, mainEvents } from './contract'
 
@@ -33,4 +33,6 @@ const on: Api['on'] = (name, listener) => {
   return () => set.delete(listener)
 }
 
-contextBridge.exposeInMainWorld('api', { ...requests, on })
+const pathOfFile: Api['pathOfFile'] = (file) => webUtils.getPathForFile(file)
+
+contextBridge.exposeInMainWorld('api', { ...requests, on, pathOfFile })

@@ -113,4 +113,6 @@ export type Api = {
 } & {
   /** Calls back for every event of the name given; answers how to end that. */
   on<E extends keyof Events>(name: E, listener: (payload: Events[E]) => void): () => void
+  /** Where a file or folder dropped on the window lies; '' for one that is on no disk. */
+  pathOfFile(file: File): string
 }

@@ -28,3 +28,8 @@ export function toRecord(error: unknown): ShownError {
   if (error instanceof RequestError) return error.record
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }
+
+/** Where a file or folder dropped on the window lies; '' for one that is on no disk. */
+export function pathOfFile(file: File): string {
+  return window.api.pathOfFile(file)
+}
