@@ -78,6 +78,8 @@ function isFile(file: string): Promise<boolean> {
 export function denyPermissions(target: Session = session.defaultSession): void {
   target.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
   target.setPermissionCheckHandler(() => false)
+  // Chromium fetches its spelling dictionaries from Google as soon as a page is there, asked for or not.
+  target.setSpellCheckerEnabled(false)
 }
 
 /** Every web contents there will ever be: no other page, no other window, no webview. A link to a known page opens in
