@@ -82,17 +82,42 @@ export interface Project {
   referenceAccuracy: number | null
 }
 
+/** How far a run is, in solver iterations. */
+export interface RunReach {
+  iteration: number
+  iterations: number
+}
+
 export interface RunSummary {
   id: string
   projectId: string
+  projectName: string
+  /** The user's, or ''. */
+  name: string
+  /** The user's, or ''. */
+  notes: string
+  tags: string[]
   state: RunState
+  /** Another process than this app's works on it (the terminal command): it is left alone here. */
+  elsewhere: boolean
   /** ISO 8601 */
+  created: string
+  /** ISO 8601; of its creation, where it has not begun. */
   started: string
   ended: string | null
+  device: 'cpu' | 'cuda'
+  threads: number
   iterations: number
   seed: number
   searchMode: OlmpSettings['searchMode']
   delta: number
+  /** null where it has not begun. */
+  progress: RunReach | null
+  /** By the last test on the whole test set; null before the first in the loop. */
+  latest: { iteration: number; accuracy: number; compression: number } | null
+  /** The run whose settings it was made from. */
+  parentRunId: string | null
+  /** Of a finished run. */
   result: RunResult | null
   error: ErrorRecord | null
 }

@@ -24,6 +24,8 @@ export interface RunRequest {
   /** A checkpoint every so many iterations; the last `keepCheckpoints` are kept. */
   checkpointIntervalIterations: number
   keepCheckpoints: number
+  /** The run, of the same project, whose settings this one was made from. */
+  parentRunId?: string
 }
 
 export interface IterationRecord {
