@@ -11,8 +11,11 @@ const debuggingPort = 9223
 const journeyTimeoutMs = 200_000
 
 const environment = { HOME: home, USER: user, LOGNAME: user, PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' }
-const asUser = (command, args, options) =>
-  spawn('runuser', ['-u', user, '--', command, ...args], { env: environment, ...options })
+
+function asUser(command, args, stdio, more = {}) {
+  const settings = Object.entries({ ...environment, ...more }).map(([name, value]) => `${name}=${value}`)
+  return spawn('runuser', ['-u', user, '--', 'env', '-i', ...settings, command, ...args], { stdio })
+}
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -28,9 +31,8 @@ async function until(what, check, timeoutMs = 60_000) {
 
 /** An X server of the user's own, without TCP; answers its number. */
 async function startDisplay() {
-  const server = asUser('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-  })
+  const screen = ['-screen', '0', '1280x900x24', '-nolisten', 'tcp']
+  const server = asUser('Xvfb', ['-displayfd', '3', ...screen], ['ignore', 'ignore', 'ignore', 'pipe'])
   let number = ''
   server.stdio[3].on('data', (chunk) => (number += chunk))
   await until('the X server', () => number.includes('\n'))
@@ -39,10 +41,8 @@ async function startDisplay() {
 
 function startApp(display) {
   let output = ''
-  const app = asUser('olmp-studio', ['--disable-gpu', `--remote-debugging-port=${debuggingPort}`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...environment, DISPLAY: display },
-  })
+  const args = ['--disable-gpu', `--remote-debugging-port=${debuggingPort}`]
+  const app = asUser('olmp-studio', args, ['ignore', 'pipe', 'pipe'], { DISPLAY: display })
   for (const stream of [app.stdout, app.stderr]) stream.on('data', (chunk) => (output += chunk))
   const exited = new Promise((resolve) => app.on('close', (code, signal) => resolve({ code, signal })))
   return { app, exited, output: () => output }
@@ -54,7 +54,8 @@ function appProcesses() {
   for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       if (path.basename(fs.readlinkSync(`/proc/${pid}/exe`)) !== 'olmp-studio') continue
-      const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      // Chromium's children rewrite theirs with spaces
+      const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]+/)
       const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8')
       const type = command.find((argument) => argument.startsWith('--type='))
       processes.push({

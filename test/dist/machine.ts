@@ -66,8 +66,17 @@ export const aptInstall = (file: string) =>
 
 export const aptPurge = (name: string) => mustRun('apt-get', ['purge', '-y', name], { env: apt })
 
-/** A user like any other, with a home; `remove` takes both away. */
-export function temporaryUser(name: string): { name: string; home: string; remove(): void } {
+export interface TemporaryUser {
+  name: string
+  home: string
+  /** Runs a command with nothing of root's environment, for at most a minute. */
+  run(command: string, args: string[], environment?: Record<string, string>): Promise<Outcome>
+  /** Takes user and home away. */
+  remove(): void
+}
+
+/** A user like any other, with a home. */
+export function temporaryUser(name: string): TemporaryUser {
   const home = `/tmp/${name}`
   const remove = () => {
     spawnSync('userdel', ['--force', name], { stdio: 'ignore' })
@@ -77,7 +86,16 @@ export function temporaryUser(name: string): { name: string; home: string; remov
   execFileSync('useradd', ['--create-home', '--home-dir', home, '--shell', '/bin/sh', name], {
     stdio: 'ignore',
   })
-  return { name, home, remove }
+  return {
+    name,
+    home,
+    run(command, args, environment = {}) {
+      const own = { HOME: home, USER: name, PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', ...environment }
+      const settings = Object.entries(own).map(([key, value]) => `${key}=${value}`)
+      return run('runuser', ['-u', name, '--', 'env', '-i', ...settings, 'timeout', '60', command, ...args])
+    },
+    remove,
+  }
 }
 
 const watchedFolders = [
