@@ -24,6 +24,8 @@ import { WindowEvents } from './ipc/WindowEvents'
 import { AppError, describeError, toErrorRecord } from './net/errors'
 import { DataService } from './projects/DataService'
 import { EstimateService } from './projects/EstimateService'
+import { CancellableJobs } from './projects/CancellableJobs'
+import { ModelService } from './projects/ModelService'
 import { NetService } from './projects/NetService'
 import { ProjectService } from './projects/ProjectService'
 import { ProjectStore } from './projects/ProjectStore'
@@ -31,6 +33,7 @@ import { RunService } from './projects/RunService'
 import { SampleProjects } from './projects/SampleProjects'
 import { SensitivityService } from './projects/SensitivityService'
 import { Trash } from './projects/Trash'
+import { TryService } from './projects/TryService'
 import { SettingsStore } from './settings/SettingsStore'
 import { AppLog } from './shell/AppLog'
 import { AppMenu } from './shell/AppMenu'
@@ -117,6 +120,21 @@ async function start(): Promise<void> {
   const net = new NetService({ engine, store })
   const sensitivity = new SensitivityService({ engine, store, events, threads: availableParallelism })
 
+  const modelJobs = new CancellableJobs((progress) => events.send('models:progress', progress))
+  const tries = new TryService({ engine, store, jobs: modelJobs })
+  const models = new ModelService({
+    engine,
+    store,
+    trash,
+    jobs: modelJobs,
+    tries,
+    events,
+    chooseSaveFile: (wish) =>
+      chooseSaveFile(window.browserWindow, { ...wish, folder: app.getPath('downloads') }),
+    reveal: (file) => shell.showItemInFolder(file),
+  })
+  trash.on('restored', (folder) => models.restored(folder))
+
   const window = new StudioWindow({
     preload: path.join(outFolder, 'preload/index.cjs'),
     texts,
@@ -152,6 +170,9 @@ async function start(): Promise<void> {
       projects,
       data: dataService,
       estimates,
+      models,
+      modelJobs,
+      tries,
       net,
       sensitivity,
       events,
@@ -287,6 +308,22 @@ async function projectLines(store: ProjectStore, runs: RunService): Promise<stri
     return `${report.parameters} parameters, ${listed.length} runs: ${listed.map(({ state }) => state).join(' ')}`
   })
   return [...(await Promise.all(lines)), ...unreadable.map((error) => `unreadable: ${error.code}`)]
+}
+
+/** null where it was cancelled. */
+async function chooseSaveFile(
+  window: BrowserWindow | null,
+  { title, name, extension, folder }: { title: string; name: string; extension: string; folder: string },
+): Promise<string | null> {
+  const options = {
+    title,
+    defaultPath: path.join(folder, name),
+    filters: [{ name: extension, extensions: [extension] }],
+  }
+  const { canceled, filePath } = await (window === null
+    ? dialog.showSaveDialog(options)
+    : dialog.showSaveDialog(window, options))
+  return canceled || filePath === '' ? null : filePath
 }
 
 async function chooseFolder(window: BrowserWindow | null, title: string): Promise<string | null> {

@@ -4,7 +4,8 @@ import path from 'node:path'
 
 import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
-import { exportCaffemodel, exportOnnx, type ExportDeps } from '../runs/exportRun'
+import { exportModel, type ExportDeps } from '../runs/exportRun'
+import type { ExportFacts, ModelOrigin, ModelProgress } from '../runs/models'
 import { cacheFolder } from './environment'
 import { bytes, integer, percent, ratio } from './format'
 import type { Terminal } from './terminal'
@@ -13,39 +14,81 @@ export interface ExportFlags {
   onnx?: string
   caffemodel?: string
   plain?: boolean
+  sparse?: boolean
+  checkpoint?: string
+}
+
+const stages: Record<ModelProgress['stage'], string> = {
+  opening: 'Opening the model',
+  writing: 'Writing',
+  comparing: 'Comparing with onnxruntime',
+  'reading-back': 'Reading back',
+  measuring: 'Measuring',
+  classifying: 'Classifying',
 }
 
 export async function exportCommand(terminal: Terminal, run: string, flags: ExportFlags): Promise<void> {
   const deps: ExportDeps = {
     addon: loadAddon(),
     cacheFolder: cacheFolder(),
-    onProgress: (text, done, total) => terminal.progress(text, done, total),
+    onProgress: ({ stage, done, total }) => terminal.progress(stages[stage], done, Math.max(1, total)),
   }
   if (flags.onnx === undefined && flags.caffemodel === undefined) {
     throw new AppError('no-output', 'nothing to write was named', {
       hint: 'give --onnx FILE or --caffemodel FILE',
     })
   }
+  const origin: ModelOrigin = {
+    kind: 'checkpoint',
+    runFolder: path.resolve(run),
+    checkpoint: flags.checkpoint,
+  }
   const results: object[] = []
   const lines: string[] = []
   if (flags.caffemodel !== undefined) {
-    const format = flags.plain === true ? 'plain' : 'masked'
-    const written = await exportCaffemodel(path.resolve(run), path.resolve(flags.caffemodel), format, deps)
-    results.push({ file: written.file, bytes: written.bytes, compression: written.sparsity.compression })
-    lines.push(`${written.file}: ${bytes(written.bytes)}, ${ratio(written.sparsity.compression)} compression`)
+    const file = path.resolve(flags.caffemodel)
+    const format = flags.plain === true ? 'caffemodel-plain' : 'caffemodel'
+    const facts = await exportModel(origin, format, file, deps)
+    results.push({ file, bytes: facts.bytes, compression: facts.sparsity.compression })
+    lines.push(`${file}: ${bytes(facts.bytes)}, ${ratio(facts.sparsity.compression)} compression`)
   }
   if (flags.onnx !== undefined) {
-    const report = await exportOnnx(path.resolve(run), path.resolve(flags.onnx), deps)
-    const { sparsity, ...verified } = report
-    results.push({ ...verified, compression: sparsity.compression })
-    lines.push(
-      `${report.file}: ${bytes(report.bytes)} (${bytes(report.gzipBytes)} gzipped; the caffemodel was ${bytes(report.referenceBytes)}), ` +
-        `${ratio(sparsity.compression)} compression`,
-      `Verified on ${integer(report.images)} test images: accuracy ${percent(report.accuracyOnnx)} by onnxruntime, ` +
-        `${percent(report.accuracyEngine)} by the engine; same class for ${percent(report.agreement)}; ` +
-        `largest difference of ${report.compared} ${report.maxAbsDiff.toExponential(1)}`,
-    )
+    const file = path.resolve(flags.onnx)
+    const format = flags.sparse === true ? 'onnx-sparse' : 'onnx'
+    const facts = await exportModel(origin, format, file, deps)
+    results.push(onnxResult(file, facts))
+    lines.push(...onnxLines(file, facts))
   }
   // With both, the verified ONNX file is the result that programs read.
   terminal.result(results[results.length - 1], () => lines)
+}
+
+function onnxResult(file: string, facts: ExportFacts): object {
+  const { verification, sparsity, checkpoint, caffemodel } = facts
+  const { kind, ...verified } = verification
+  return {
+    ...verified,
+    verifiedBy: kind,
+    bytes: facts.bytes,
+    gzipBytes: facts.gzipBytes,
+    file,
+    iteration: checkpoint?.iteration,
+    referenceBytes: caffemodel.bytes,
+    compression: sparsity.compression,
+  }
+}
+
+function onnxLines(file: string, { verification, bytes: size, gzipBytes, ...facts }: ExportFacts): string[] {
+  const lines = [
+    `${file}: ${bytes(size)} (${bytes(gzipBytes)} gzipped; the caffemodel was ${bytes(facts.caffemodel.bytes)}), ` +
+      `${ratio(facts.sparsity.compression)} compression`,
+  ]
+  if (verification.kind !== 'onnxruntime') return lines
+  const { images, accuracyOnnx, accuracyEngine, agreement, compared, maxAbsDiff } = verification
+  lines.push(
+    `Verified on ${integer(images)} test images: accuracy ${percent(accuracyOnnx)} by onnxruntime, ` +
+      `${percent(accuracyEngine)} by the engine; same class for ${percent(agreement)}; ` +
+      `largest difference of ${compared} ${maxAbsDiff.toExponential(1)}`,
+  )
+  return lines
 }

@@ -114,6 +114,8 @@ withJson(program.command('export'))
   .option('--onnx <file>', 'write and verify this ONNX file')
   .option('--caffemodel <file>', "write this caffemodel in the authors' format (masks as blobs 2 and 3)")
   .option('--plain', 'with --caffemodel: zeros instead of masks, for stock Caffe')
+  .option('--sparse', 'with --onnx: weights as sparse initializers')
+  .option('--checkpoint <name>', 'folder name of the checkpoint (default: the promoted, else the newest one)')
   .action((run: string, flags: Parameters<typeof exportCommand>[2] & { json?: boolean }) =>
     exportCommand(new Terminal(flags.json === true), run, flags),
   )

@@ -1,6 +1,7 @@
 // What the engine process holds for its jobs: the addon, the folders, and the one run that may be under way.
 
 import { AppError } from '../net/errors'
+import { LoadedModels } from '../onnx/predict'
 import { RunFolder } from '../runs/RunFolder'
 import { runCompression } from '../runs/runner'
 import type { RunEvent } from '../runs/types'
@@ -15,6 +16,8 @@ export interface RunEventSink {
 }
 
 export class EngineServices {
+  /** Exported models being tried out. */
+  readonly models = new LoadedModels()
   private loaded: EngineAddon | null = null
   private stopper: AbortController | null = null
   private running: Promise<RunOutcome> | null = null

@@ -51,22 +51,46 @@ export class OnnxRuntime {
   }
 
   async run(inputs: Record<string, OnnxTensor>): Promise<Record<string, OnnxTensor>> {
-    const feeds: Record<string, Ort.Tensor> = {}
-    for (const [name, { shape, values }] of Object.entries(inputs)) {
-      feeds[name] = new this.ort.Tensor('float32', values, shape)
-    }
-    let results: Ort.InferenceSession.ReturnType
-    try {
-      results = await this.session.run(feeds)
-    } catch (cause) {
-      throw runtimeError(cause, 'does not run the model', this.file)
-    }
+    const results = await this.runFeeds(this.feeds(inputs))
     const outputs: Record<string, OnnxTensor> = {}
     for (const [name, tensor] of Object.entries(results)) {
       if (tensor.data instanceof Float32Array)
         outputs[name] = { shape: [...tensor.dims], values: tensor.data }
     }
     return outputs
+  }
+
+  /** Milliseconds of single runs, tensors made beforehand: as many as `repetitions`, fewer where `budgetMs` is over. */
+  async time(
+    inputs: Record<string, OnnxTensor>,
+    { repetitions, budgetMs, signal }: { repetitions: number; budgetMs: number; signal?: AbortSignal },
+  ): Promise<number[]> {
+    const feeds = this.feeds(inputs)
+    const times: number[] = []
+    const end = performance.now() + budgetMs
+    while (times.length < repetitions && (times.length === 0 || performance.now() < end)) {
+      signal?.throwIfAborted()
+      const begun = performance.now()
+      await this.runFeeds(feeds)
+      times.push(performance.now() - begun)
+    }
+    return times
+  }
+
+  private feeds(inputs: Record<string, OnnxTensor>): Record<string, Ort.Tensor> {
+    const entries = Object.entries(inputs).map(([name, { shape, values }]): [string, Ort.Tensor] => [
+      name,
+      new this.ort.Tensor('float32', values, shape),
+    ])
+    return Object.fromEntries(entries)
+  }
+
+  private async runFeeds(feeds: Record<string, Ort.Tensor>): Promise<Ort.InferenceSession.ReturnType> {
+    try {
+      return await this.session.run(feeds)
+    } catch (cause) {
+      throw runtimeError(cause, 'does not run the model', this.file)
+    }
   }
 
   async dispose(): Promise<void> {

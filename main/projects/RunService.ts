@@ -1,8 +1,6 @@
 // A project's runs: started, stopped and resumed in the engine process, one at a time; listed and read from their folders.
 
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
-import path from 'node:path'
 
 import type { CompressChoices, EngineStatus, RunHistory } from '../../preload/contract'
 import type { EngineProcess } from '../engine/EngineProcess'
@@ -10,10 +8,10 @@ import type { RunEventMessage } from '../engine/protocol'
 import { AppError, type ErrorRecord, toErrorRecord } from '../net/errors'
 import { RunFolder } from '../runs/RunFolder'
 import { isRunning, type RunAddress } from './runAddress'
-import { readExport, readHistory, summarise, writeExport } from './runReading'
+import { readHistory, summarise } from './runReading'
 import { settingsFor } from './settings'
 import type { ProjectStore } from './ProjectStore'
-import type { ExportResult, RunSummary } from './types'
+import type { RunSummary } from './types'
 
 export interface RunServiceOptions {
   engine: EngineProcess
@@ -108,23 +106,6 @@ export class RunService {
     this.options.events.send('projects:changed', undefined)
   }
 
-  async exportOnnx(address: RunAddress): Promise<ExportResult> {
-    const run = await this.open(address)
-    const { name } = await this.options.store.open(address.projectId)
-    const folder = path.join(run.path, 'exports')
-    await mkdir(folder, { recursive: true })
-    const file = path.join(folder, `${fileName(name)}.onnx`)
-    const result = await this.options.engine.request('exportRun', { runFolder: run.path, file })
-    await writeExport(run, result)
-    return result
-  }
-
-  async exportedFile(address: RunAddress): Promise<string> {
-    const exported = await readExport(await this.open(address))
-    if (exported === null) throw new AppError('not-exported', 'The run has not been exported yet.')
-    return exported.file
-  }
-
   /** Throws where a run of the project is running. */
   requireIdle(projectId: string): void {
     if (this.status.state === 'running' && this.status.projectId === projectId) {
@@ -205,10 +186,4 @@ export class RunService {
 function newRunId(): string {
   const time = new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')
   return `${time}-${randomBytes(2).toString('hex')}`
-}
-
-/** A project's name as a file's. */
-function fileName(name: string): string {
-  const safe = name.replace(/[^\p{Letter}\p{Number}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '')
-  return safe === '' ? 'model' : safe.slice(0, 80)
 }

@@ -1,14 +1,13 @@
 // A run's folder as the window wants it: a line of a table, or all of it as columns.
 
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import type { IterationColumns, LogLine, RunHistory, RunProgress, TestColumns } from '../../preload/contract'
 import { listCheckpoints } from '../runs/checkpoints'
-import { isMissing, replaceFile } from '../runs/durable'
+import { newestReport } from '../runs/exportList'
 import type { RunFolder } from '../runs/RunFolder'
 import { readLog, readRecords } from '../runs/RunJournal'
-import type { ExportResult, RunSummary } from './types'
+import type { RunSummary } from './types'
 
 /** The window shows the last lines; the rest is in log.txt. */
 const logLines = 5000
@@ -47,7 +46,7 @@ export async function readHistory(projectId: string, run: RunFolder): Promise<Ru
     log: log.slice(-logLines),
     progress,
     checkpoint: await newestCheckpoint(run),
-    exported: await readExport(run),
+    exported: await newestReport(run.path),
     error: summary.error,
   }
 }
@@ -88,19 +87,4 @@ function columns<F extends string>(fields: F[]) {
 async function newestCheckpoint(run: RunFolder): Promise<{ iteration: number } | null> {
   const [newest] = await listCheckpoints(run.checkpointsFolder)
   return newest === undefined ? null : { iteration: Number.parseInt(path.basename(newest), 10) }
-}
-
-const exportFile = (run: RunFolder) => path.join(run.path, 'exports', 'export.json')
-
-export async function readExport(run: RunFolder): Promise<ExportResult | null> {
-  try {
-    return JSON.parse(await readFile(exportFile(run), 'utf8')) as ExportResult
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw error
-  }
-}
-
-export function writeExport(run: RunFolder, result: ExportResult): Promise<void> {
-  return replaceFile(exportFile(run), `${JSON.stringify(result, null, 2)}\n`)
 }

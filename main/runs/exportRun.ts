@@ -1,33 +1,85 @@
-// From a run to files: its newest whole checkpoint as a verified ONNX model, or as a caffemodel.
+// From a run (or the model it started from) to a file: ONNX verified in onnxruntime, or a caffemodel read back.
 
-import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 
 import { readMean } from '../caffe/caffemodel'
 import { writeCaffemodel, type CaffemodelFormat } from '../caffe/writeCaffemodel'
 import type { EngineAddon } from '../engine/binding'
 import { AppError } from '../net/errors'
 import type { LayerOf, NetGraph } from '../net/graph'
+import { testRecord } from '../olmp/records'
 import { exportVerifiedOnnx } from '../onnx/exportVerified'
+import { gzipSize } from '../onnx/gzipSize'
 import type { MeanImage, Preprocessing } from '../onnx/preprocessing'
 import { rawWeights, weightMasks } from '../onnx/sessionWeights'
-import type { VerificationReport } from '../onnx/verify'
-import { ENGINE_STATE_FILE, findCheckpoint } from './checkpoints'
+import { verifyOnnx, type VerificationReport } from '../onnx/verify'
+import { ENGINE_STATE_FILE, modelCheckpoint } from './checkpoints'
+import { testNet } from './loopNet'
+import type { ExportFacts, ExportFormat, ModelOrigin, ModelProgress, Verification } from './models'
 import { openModel, type OpenedModel } from './openModel'
+import { readBack } from './readBack'
 import { RunFolder } from './RunFolder'
 import { sessionSparsity } from './sparsity'
-import type { Sparsity } from './types'
+import type { ModelSource, Sparsity } from './types'
 
 export interface ExportDeps {
   addon: EngineAddon
   /** Where converted datasets are kept. */
   cacheFolder: string
   mnistFolder?: string
-  onProgress?: (text: string, done: number, total: number) => void
+  /** Of the engine; absent: as the run was started with, 1 for a reference. */
+  threads?: number
+  onProgress?: (progress: ModelProgress) => void
   signal?: AbortSignal
 }
 
-/** Everything the verification found, and what the file holds. */
+/** The operator set exported models are written for. */
+const OPSET = 13
+
+/** Writes the net and verifies the file, which stays only if that succeeds. Throws AppError: 'no-checkpoint',
+ *  'corrupt-checkpoint', 'not-exportable', 'verification-failed', what opening the model refuses. */
+export async function exportModel(
+  origin: ModelOrigin,
+  format: ExportFormat,
+  file: string,
+  deps: ExportDeps,
+): Promise<ExportFacts> {
+  return withModel(origin, deps, async (at) => {
+    const verification = isOnnx(format)
+      ? await writeOnnxFile(at, format, file, deps)
+      : await writeCaffeFile(at, caffeFormat(format), file, deps)
+    const { model } = at.opened
+    if (model.weights === null) throw new AppError('no-weights', 'the model has no weights', { file })
+    return {
+      checkpoint: at.checkpoint,
+      sparsity: at.sparsity,
+      bytes: (await stat(file)).size,
+      gzipBytes: await gzipSize(file, deps.signal),
+      opset: isOnnx(format) ? OPSET : null,
+      verification,
+      caffemodel: {
+        file: model.files.weights.chosen ?? model.weights.file,
+        bytes: (await stat(model.weights.file)).size,
+      },
+    }
+  })
+}
+
+/** The same check for a file written before. Throws AppError 'verification-failed'. */
+export async function verifyModel(
+  origin: ModelOrigin,
+  format: ExportFormat,
+  file: string,
+  deps: ExportDeps,
+): Promise<Verification> {
+  return withModel(origin, deps, async (at) => {
+    if (!isOnnx(format)) return verifyCaffeFile(at, caffeFormat(format), file, deps)
+    return verificationOf(await verifyOnnx({ ...(await onnxSubject(at, deps)), file }))
+  })
+}
+
+/** Everything the verification of a run's ONNX export found, and what the file holds. */
 export interface ExportReport extends VerificationReport {
   file: string
   sparsity: Sparsity
@@ -37,100 +89,207 @@ export interface ExportReport extends VerificationReport {
   referenceBytes: number
 }
 
-/** Writes the pruned net as ONNX and runs it and the engine over the whole test set; the file stays only if both agree.
- *  Throws AppError: 'no-checkpoint', 'not-exportable', 'verification-failed', what opening the model refuses. */
-export async function exportOnnx(runFolder: string, file: string, deps: ExportDeps): Promise<ExportReport> {
-  return withCheckpoint(runFolder, deps, async ({ opened, iteration, sparsity }) => {
-    const { model, session, test } = opened
-    if (model.deploy === null || test === null || model.weights === null) {
-      throw new AppError('no-deploy-net', 'no deploy form of the net could be made', { file: model.folder })
-    }
-    const report = await exportVerifiedOnnx({
-      file,
-      deployGraph: model.deploy,
-      testGraph: test,
-      addon: deps.addon,
-      session,
-      preprocessing: await preprocessingOf(test),
-      info: {
-        compression: sparsity.compression,
-        parametersTotal: sparsity.total,
-        parametersKept: sparsity.kept,
-        source: model.name,
-      },
-      onProgress: (done, total) => deps.onProgress?.('Comparing with onnxruntime', done, total),
-      signal: deps.signal,
-    })
-    const referenceBytes = (await stat(model.weights.file)).size
-    return { ...report, file, sparsity, iteration, referenceBytes }
-  })
-}
-
-/** Writes the pruned net as a caffemodel; 'masked' is the authors' format. Returns its size in bytes. */
-export async function exportCaffemodel(
-  runFolder: string,
-  file: string,
-  format: CaffemodelFormat,
-  deps: ExportDeps,
-): Promise<{ file: string; bytes: number; sparsity: Sparsity; iteration: number }> {
-  return withCheckpoint(runFolder, deps, async ({ opened, iteration, sparsity }) => {
-    const { train, session } = opened
-    if (train === null) throw new AppError('no-train-net', 'the run has no training net', { file: runFolder })
-    const blobs = { value: rawWeights(session), mask: weightMasks(session) }
-    const bytes = await writeCaffemodel(train, blobs, file, format)
-    return { file, bytes, sparsity, iteration }
-  })
-}
-
-interface AtCheckpoint {
+interface AtModel {
   opened: OpenedModel
-  iteration: number
+  checkpoint: { name: string; iteration: number } | null
   sparsity: Sparsity
 }
 
-async function withCheckpoint<T>(
-  runFolder: string,
+async function writeOnnxFile(
+  at: AtModel,
+  format: ExportFormat,
+  file: string,
   deps: ExportDeps,
-  work: (at: AtCheckpoint) => Promise<T>,
-): Promise<T> {
-  const folder = await RunFolder.open(runFolder)
-  const { checkpoint } = await findCheckpoint(folder.checkpointsFolder)
-  if (checkpoint === null) {
-    throw new AppError('no-checkpoint', 'the run has no whole checkpoint yet', {
-      file: folder.checkpointsFolder,
-      hint: 'let it run until its first checkpoint, or resume it',
-    })
+): Promise<Verification> {
+  deps.onProgress?.({ stage: 'writing', done: 0, total: 0 })
+  const { sparsity, opened } = at
+  const report = await exportVerifiedOnnx({
+    ...(await onnxSubject(at, deps)),
+    file,
+    opset: OPSET,
+    weightStorage: format === 'onnx-sparse' ? 'sparse' : 'dense',
+    info: {
+      compression: sparsity.compression,
+      parametersTotal: sparsity.total,
+      parametersKept: sparsity.kept,
+      source: opened.model.name,
+    },
+  })
+  return verificationOf(report)
+}
+
+/** What exporting and verifying an ONNX file have in common. */
+async function onnxSubject({ opened }: AtModel, deps: ExportDeps) {
+  const { model, session, test } = opened
+  if (model.deploy === null || test === null) {
+    throw new AppError('no-deploy-net', 'no deploy form of the net could be made', { file: model.folder })
   }
-  const { request } = folder.record
-  const opened = await openModel(request.source, {
+  const preprocessing = await preprocessingOf(test)
+  return {
+    deployGraph: model.deploy,
+    testGraph: test,
     addon: deps.addon,
-    cacheFolder: deps.cacheFolder,
-    mnistFolder: deps.mnistFolder,
-    threads: request.threads,
-    device: request.device,
-    seed: request.settings.seed,
-    rateEncoding: request.settings.searchMode === 'as-published' ? 'mask-element' : 'exact',
-    onProgress: (text) => deps.onProgress?.(text, 0, 1),
+    session,
+    preprocessing,
+    included: preprocessing,
+    onProgress: (done: number, total: number) => deps.onProgress?.({ stage: 'comparing', done, total }),
+    signal: deps.signal,
+  }
+}
+
+function verificationOf(report: VerificationReport): Verification {
+  const { images, accuracyEngine, accuracyOnnx, agreement, maxAbsDiff, tolerance, compared } = report
+  return {
+    kind: 'onnxruntime',
+    images,
+    accuracyEngine,
+    accuracyOnnx,
+    agreement,
+    maxAbsDiff,
+    tolerance,
+    compared,
+  }
+}
+
+async function writeCaffeFile(
+  at: AtModel,
+  format: CaffemodelFormat,
+  file: string,
+  deps: ExportDeps,
+): Promise<Verification> {
+  deps.onProgress?.({ stage: 'writing', done: 0, total: 0 })
+  const temporary = `${file}.unverified`
+  try {
+    await writeCaffemodel(caffeGraph(at), blobsOf(at), temporary, format)
+    const verification = await verifyCaffeFile(at, format, temporary, deps)
+    await rename(temporary, file)
+    return verification
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function verifyCaffeFile(
+  at: AtModel,
+  format: CaffemodelFormat,
+  file: string,
+  deps: ExportDeps,
+): Promise<Verification> {
+  const { signal, onProgress } = deps
+  const compared = await readBack({
+    file,
+    format,
+    graph: caffeGraph(at),
+    blobs: blobsOf(at),
+    onProgress: (done, total) => onProgress?.({ stage: 'reading-back', done, total }),
+    signal,
+  })
+  const accuracyEngine = await testAccuracy(at.opened, signal)
+  return { kind: 'read-back', ...compared, accuracyEngine, images: at.opened.testImages }
+}
+
+/** NaN where the net has no accuracy. */
+async function testAccuracy(opened: OpenedModel, signal?: AbortSignal): Promise<number> {
+  const { session, test, testIterations, testImages } = opened
+  if (test === null) return Number.NaN
+  const cancel = (): void => session.cancel()
+  signal?.addEventListener('abort', cancel)
+  try {
+    await session.rewind('TEST')
+    const values = await session.test(testIterations)
+    signal?.throwIfAborted()
+    return testRecord(0, { ...testNet(test, session), testImages }, values, 1).accuracy
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}
+
+/** Caffe users train and finetune from it: the training net, where there is one. */
+function caffeGraph({ opened: { train, test, model } }: AtModel): NetGraph {
+  const graph = train ?? test
+  if (graph !== null) return graph
+  throw new AppError('no-train-net', 'there is no training net to write', { file: model.folder })
+}
+
+function blobsOf({ opened: { session } }: AtModel) {
+  return { value: rawWeights(session), mask: weightMasks(session) }
+}
+
+function isOnnx(format: ExportFormat): format is 'onnx' | 'onnx-sparse' {
+  return format === 'onnx' || format === 'onnx-sparse'
+}
+
+function caffeFormat(format: 'caffemodel' | 'caffemodel-plain'): CaffemodelFormat {
+  return format === 'caffemodel' ? 'masked' : 'plain'
+}
+
+async function withModel<T>(
+  origin: ModelOrigin,
+  deps: ExportDeps,
+  work: (at: AtModel) => Promise<T>,
+): Promise<T> {
+  deps.onProgress?.({ stage: 'opening', done: 0, total: 0 })
+  if (origin.kind === 'reference') {
+    const opened = await openReference(origin.source, deps)
+    try {
+      return await work({ opened, checkpoint: null, sparsity: await sparsityOf(opened) })
+    } finally {
+      await opened.close()
+    }
+  }
+  const run = await RunFolder.open(origin.runFolder)
+  const { folder, content } = await modelCheckpoint(run.checkpointsFolder, origin.checkpoint)
+  const { source, settings, device, threads } = run.record.request
+  const opened = await openModel(source, {
+    ...openOptions(deps),
+    threads: deps.threads ?? threads,
+    device,
+    seed: settings.seed,
+    rateEncoding: settings.searchMode === 'as-published' ? 'mask-element' : 'exact',
   })
   try {
-    await opened.session.loadState(join(checkpoint.folder, ENGINE_STATE_FILE))
-    const sparsity = sessionSparsity(opened.session.prunableLayers, await opened.session.keptCounts())
-    return await work({ opened, iteration: checkpoint.content.solverIteration, sparsity })
+    await opened.session.loadState(join(folder, ENGINE_STATE_FILE))
+    const checkpoint = { name: basename(folder), iteration: content.solverIteration }
+    return await work({ opened, checkpoint, sparsity: await sparsityOf(opened) })
   } finally {
     await opened.close()
   }
+}
+
+function openReference(source: ModelSource, deps: ExportDeps): Promise<OpenedModel> {
+  return openModel(source, {
+    ...openOptions(deps),
+    threads: deps.threads ?? 1,
+    device: 'cpu',
+    seed: 1,
+    rateEncoding: 'exact',
+    needs: { train: false, test: true, weights: true, accuracy: true },
+  })
+}
+
+function openOptions({ addon, cacheFolder, mnistFolder, onProgress }: ExportDeps) {
+  const telling = () => onProgress?.({ stage: 'opening', done: 0, total: 0 })
+  return { addon, cacheFolder, mnistFolder, onProgress: telling }
+}
+
+async function sparsityOf({ session }: OpenedModel): Promise<Sparsity> {
+  return sessionSparsity(session.prunableLayers, await session.keptCounts())
 }
 
 /** What the test net's data layer does to stored pixels. */
 export async function preprocessingOf(test: NetGraph): Promise<Preprocessing | undefined> {
   const layer = test.layers.find((candidate): candidate is LayerOf<'Data'> => candidate.type === 'Data')
   if (layer === undefined) return undefined
-  const { transform } = layer.params
+  return preprocessingBy(layer)
+}
+
+export async function preprocessingBy({ params }: LayerOf<'Data'>): Promise<Preprocessing> {
+  const { transform } = params
   if (transform.mean_file === '') return { transform }
   return { transform, meanImage: await meanImage(transform.mean_file) }
 }
 
-async function meanImage(file: string): Promise<MeanImage> {
+export async function meanImage(file: string): Promise<MeanImage> {
   const blob = await readMean(file)
   const [channels, height, width] = blob.shape.slice(-3)
   const stored = await readFile(blob.file)

@@ -65,6 +65,8 @@ export interface ExportedModel {
   bytes: number
   /** gzip level 9 */
   gzipBytes: number
+  /** Size of the caffemodel it started from. */
+  referenceBytes: number
   /** Of ONNX; null for other formats. */
   opset: number | null
   verification: Verification

@@ -2,7 +2,6 @@
 // choosing, by which progress is told and the work is ended early.
 
 import type { RunModels, ProjectModels } from '../../main/projects/modelTypes'
-import type { ExportResult } from '../../main/projects/types'
 import type {
   CheckpointInfo,
   ExportedModel,
@@ -19,8 +18,6 @@ const checkpointAddress = { projectId: id, runId: id, checkpoint: id }
 const modelAddress = { projectId: id, runId: optional(id), modelId: id }
 
 export const modelRequests = {
-  'runs:export': object({ projectId: id, runId: id, compact: optional(boolean) }),
-  'runs:reveal-export': runAddress,
   'models:list': projectAddress,
   'models:of-run': runAddress,
   'models:export': object({
@@ -45,8 +42,6 @@ export const modelRequests = {
 } satisfies Record<string, Schema<unknown>>
 
 export interface ModelResponses {
-  'runs:export': ExportResult
-  'runs:reveal-export': void
   'models:list': ProjectModels
   'models:of-run': RunModels
   /** null where the save dialog was cancelled. */

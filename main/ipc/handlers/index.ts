@@ -8,6 +8,7 @@ import { modelHandlers } from './models'
 import { netHandlers } from './net'
 import { projectHandlers } from './projects'
 import { runHandlers } from './runs'
+import { tryHandlers } from './try'
 import type { HandlerServices } from './services'
 
 export function createHandlers(services: HandlerServices): Handlers {
@@ -18,6 +19,7 @@ export function createHandlers(services: HandlerServices): Handlers {
     ...compressHandlers(services),
     ...runHandlers(services),
     ...modelHandlers(services),
+    ...tryHandlers(services),
     ...netHandlers(services),
   }
 }

@@ -3,11 +3,14 @@
 import type { EngineProcess } from '../../engine/EngineProcess'
 import type { DataService } from '../../projects/DataService'
 import type { EstimateService } from '../../projects/EstimateService'
+import type { CancellableJobs } from '../../projects/CancellableJobs'
+import type { ModelService } from '../../projects/ModelService'
 import type { NetService } from '../../projects/NetService'
 import type { ProjectService } from '../../projects/ProjectService'
 import type { ProjectStore } from '../../projects/ProjectStore'
 import type { RunService } from '../../projects/RunService'
 import type { SensitivityService } from '../../projects/SensitivityService'
+import type { TryService } from '../../projects/TryService'
 import type { HelpService } from '../../shell/HelpService'
 import type { SettingsService } from '../../shell/SettingsService'
 import type { WindowEvents } from '../WindowEvents'
@@ -19,6 +22,9 @@ export interface HandlerServices {
   projects: ProjectService
   data: DataService
   estimates: EstimateService
+  models: ModelService
+  modelJobs: CancellableJobs
+  tries: TryService
   net: NetService
   sensitivity: SensitivityService
   events: WindowEvents
