@@ -78,13 +78,14 @@ function isFile(file: string): Promise<boolean> {
 export function denyPermissions(target: Session = session.defaultSession): void {
   target.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
   target.setPermissionCheckHandler(() => false)
-  // Chromium fetches its spelling dictionaries from Google as soon as a page is there, asked for or not.
-  target.setSpellCheckerEnabled(false)
 }
 
 /** Every web contents there will ever be: no other page, no other window, no webview. A link to a known page opens in
  *  the browser. */
 export function lockNavigation(): void {
+  // No name is ever looked up. Chromium itself would else ask Google for spelling dictionaries at every start, with the
+  // spelling checker off too.
+  app.commandLine.appendSwitch('host-resolver-rules', 'MAP * ~NOTFOUND')
   app.on('web-contents-created', (_event, contents) => {
     contents.setWindowOpenHandler(({ url }) => {
       if (isAllowedLink(url)) void shell.openExternal(url)
