@@ -92,7 +92,8 @@ function networkAttempts() {
       .map((line) => line.split(/\s+/)),
   )
   return {
-    noRoute: counters['Ip:OutNoRoutes'] + Number(version6.Ip6OutNoRoutes),
+    noRoute: counters['Ip:OutNoRoutes'],
+    noRouteIpv6: Number(version6.Ip6OutNoRoutes),
     datagrams: counters['Udp:OutDatagrams'] + Number(version6.Udp6OutDatagrams),
   }
 }
