@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -13,12 +13,7 @@ describe('ProjectStore', () => {
 
   beforeEach(async () => {
     root = await mkdtemp(path.join(tmpdir(), 'olmp-projects-'))
-    const trash = path.join(root, 'trash')
-    await mkdir(trash)
-    store = new ProjectStore({
-      folder: path.join(root, 'projects'),
-      moveToTrash: (folder) => rename(folder, path.join(trash, path.basename(folder))),
-    })
+    store = new ProjectStore({ folder: path.join(root, 'projects') })
   })
 
   afterEach(() => rm(root, { recursive: true, force: true }))
@@ -70,10 +65,40 @@ describe('ProjectStore', () => {
     await expect(store.open('absent')).rejects.toMatchObject({ code: 'unknown-project' })
   })
 
-  it('moves a deleted project to the trash, whole', async () => {
+  it('reads a project of format 1, and writes it as it is now', async () => {
+    const written = await readFile(path.join(import.meta.dirname, 'fixtures/project-format-1.json'), 'utf8')
+    const { id } = JSON.parse(written) as { id: string }
+    await mkdir(store.folderOf(id), { recursive: true })
+    await writeFile(path.join(store.folderOf(id), 'project.json'), written)
+    const project = await store.open(id)
+    expect(project).toMatchObject({
+      formatVersion: 2,
+      name: 'LeNet-300-100 on MNIST',
+      lastOpened: null,
+      referenceAccuracy: 0.9773,
+      report: { obstacle: null, obstacleCode: null, parameters: 266_610 },
+    })
+    expect(project.report.data.map(({ phase, entries, transform }) => [phase, entries, transform])).toEqual([
+      ['TRAIN', 60_000, null],
+      ['TEST', 10_000, null],
+    ])
+    await store.update(id, (changed) => ({ ...changed, name: 'renamed' }))
+    const text = await readFile(path.join(store.folderOf(id), 'project.json'), 'utf8')
+    expect(JSON.parse(text)).toEqual({ ...project, name: 'renamed' })
+  })
+
+  it('loses no change of several made at once', async () => {
     const { id } = await store.create(exampleReport)
-    await store.delete(id)
-    expect((await store.list()).projects).toEqual([])
-    expect(await readdir(path.join(root, 'trash', id))).toEqual(['project.json'])
+    await Promise.all([
+      store.update(id, (project) => ({ ...project, referenceAccuracy: 0.9 })),
+      store.update('absent', (project) => project).catch(() => undefined),
+      store.update(id, (project) => ({ ...project, name: 'b' })),
+      store.update(id, (project) => ({ ...project, lastOpened: '2026-01-01T00:00:00.000Z' })),
+    ])
+    expect(await store.open(id)).toMatchObject({
+      referenceAccuracy: 0.9,
+      name: 'b',
+      lastOpened: '2026-01-01T00:00:00.000Z',
+    })
   })
 })
