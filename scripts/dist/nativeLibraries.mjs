@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { addonFile, nativeBuildFolder } from '../setup/native.mjs'
+import { addonFile } from '../setup/native.mjs'
 import { SetupError } from '../setup/shell.mjs'
 import { inStaging } from './places.mjs'
 
@@ -71,12 +71,25 @@ function stageMac(folder) {
   return libraries
 }
 
-/** vcpkg puts the libraries beside what it builds; Windows looks for them beside the addon. */
-function stageWindows(folder) {
-  const libraries = {}
-  for (const name of fs.readdirSync(nativeBuildFolder)) {
-    if (name.toLowerCase().endsWith('.dll')) libraries[name] = path.join(nativeBuildFolder, name)
+/** The DLLs that dumpbin names and a folder of the PATH outside Windows has, and what those need: vcpkg's. */
+function windowsClosure(file, found = {}) {
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => /vcpkg/i.test(folder))
+  for (const [, name] of output('dumpbin', '/nologo', '/dependents', file).matchAll(
+    /^\s+(\S+\.dll)\s*$/gim,
+  )) {
+    const place = folders
+      .map((folder) => path.join(folder, name))
+      .find((candidate) => fs.existsSync(candidate))
+    if (place === undefined || name in found) continue
+    found[name] = place
+    windowsClosure(place, found)
   }
+  return found
+}
+
+/** Windows looks for an addon's libraries beside it. */
+function stageWindows(folder) {
+  const libraries = windowsClosure(addonFile)
   const places = { 'olmp.node': addonFile, ...libraries }
   for (const [name, source] of Object.entries(places)) fs.copyFileSync(source, path.join(folder, name))
   return libraries
