@@ -8,7 +8,18 @@ const restrict = (files, patterns, ignores = []) => ({
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
 })
 
-const mainFolders = ['caffe', 'data', 'engine', 'net', 'olmp', 'onnx', 'projects', 'runs', 'settings']
+const mainFolders = [
+  'caffe',
+  'data',
+  'engine',
+  'net',
+  'olmp',
+  'onnx',
+  'projects',
+  'report',
+  'runs',
+  'settings',
+]
 
 /** Imports of the other folders of main. */
 const mainExcept = (...allowed) => {

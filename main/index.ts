@@ -34,6 +34,7 @@ import { SampleProjects } from './projects/SampleProjects'
 import { SensitivityService } from './projects/SensitivityService'
 import { Trash } from './projects/Trash'
 import { TryService } from './projects/TryService'
+import { ReportService } from './report/ReportService'
 import { SettingsStore } from './settings/SettingsStore'
 import { AppLog } from './shell/AppLog'
 import { AppMenu } from './shell/AppMenu'
@@ -133,6 +134,15 @@ async function start(): Promise<void> {
       chooseSaveFile(window.browserWindow, { ...wish, folder: app.getPath('downloads') }),
     reveal: (file) => shell.showItemInFolder(file),
   })
+  const reports = new ReportService({
+    history: (address) => runs.history(address),
+    runFolderOf: (projectId, runId) => store.runFolderOf(projectId, runId),
+    version: app.getVersion(),
+    language: () => texts.language,
+    chooseSaveFile: (wish) =>
+      chooseSaveFile(window.browserWindow, { ...wish, folder: app.getPath('documents') }),
+    reveal: (file) => shell.showItemInFolder(file),
+  })
   trash.on('restored', (folder) => models.restored(folder))
 
   const window = new StudioWindow({
@@ -167,6 +177,7 @@ async function start(): Promise<void> {
       engine,
       store,
       runs,
+      reports,
       projects,
       data: dataService,
       estimates,

@@ -12,7 +12,8 @@ import type { ReportData } from './types'
 
 export function htmlReport(data: ReportData, language: ReportLanguage = 'en'): string {
   const texts = reportTexts[language]
-  const { record, projectName, name, notes } = data
+  const { summary, projectName, error } = data
+  const name = summary.name === '' ? summary.id : summary.name
   const page = html`<!doctype html>
     <html lang="${texts.lang}">
       <head>
@@ -29,27 +30,27 @@ export function htmlReport(data: ReportData, language: ReportLanguage = 'en'): s
           <h1>${name}</h1>
           <p>
             ${projectName === null ? nothing : html`${texts.project} ${projectName} · `}${texts.run}
-            <span class="mono">${record.id}</span> · ${texts.states[record.state]} · ${texts.settings.seed}
-            ${record.request.settings.seed}
+            <span class="mono">${summary.id}</span> · ${texts.states[summary.state]} · ${texts.settings.seed}
+            ${summary.seed}
           </p>
           <p class="muted">${texts.written(date(data.generated), data.version)}</p>
         </header>
         ${
-          record.error === null
+          error === null
             ? nothing
             : html`<section>
                 <h2>${texts.error.heading}</h2>
-                <p class="bad">${describeError(record.error)}</p>
+                <p class="bad">${describeError(error)}</p>
               </section>`
         }
         <main>
           ${figuresSection(data, texts)}
           ${
-            notes === ''
+            summary.notes === ''
               ? nothing
               : html`<section>
                   <h2>${texts.notes}</h2>
-                  <p class="notes">${notes}</p>
+                  <p class="notes">${summary.notes}</p>
                 </section>`
           }
           ${modelSection(data, texts)} ${chartsSection(data, texts)} ${layersSection(data, texts)}

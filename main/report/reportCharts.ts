@@ -13,9 +13,9 @@ const mostLines = 24
 const mostRows = 60
 
 export function chartsSection(data: ReportData, texts: ReportTexts): Markup {
-  const { iterations, tests, densities, record } = data
+  const { iterations, tests, densities, model } = data
   const words = texts.charts
-  const reference = record.model?.referenceAccuracy
+  const reference = model?.referenceAccuracy
   const common = { xLabel: words.iteration }
   const figures = [
     chartFigure({

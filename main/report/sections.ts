@@ -8,9 +8,10 @@ import type { ReportData } from './types'
 
 export function figuresSection(data: ReportData, texts: ReportTexts): Markup {
   const words = texts.figures
-  const { result, tests, record } = data
+  const { tests, model } = data
+  const { result } = data.summary
   const last = tests.iteration.length - 1
-  const reference = result?.referenceAccuracy ?? record.model?.referenceAccuracy ?? null
+  const reference = result?.referenceAccuracy ?? model?.referenceAccuracy ?? null
   const accuracy = result?.accuracy ?? (last < 0 ? null : tests.accuracy[last])
   const compression = result?.compression ?? (last < 0 ? null : tests.compression[last])
   const difference = accuracy === null || reference === null ? null : accuracy - reference
@@ -30,7 +31,7 @@ export function figuresSection(data: ReportData, texts: ReportTexts): Markup {
         difference === null ? '' : words.accuracyDetail(texts.points(points(difference))),
       ])}
       ${figure(words.reference, 'reference', percent(reference), [
-        record.model === null ? '' : words.referenceDetail(integer(record.model.testImages)),
+        model === null ? '' : words.referenceDetail(integer(model.testImages)),
       ])}
       ${result === null ? nothing : timeFigure(result.seconds, texts)}
     </div>
@@ -52,9 +53,8 @@ function figure(label: string, id: string, value: string, details: string[]): Ma
   </div>`
 }
 
-export function modelSection({ record }: ReportData, texts: ReportTexts): Markup {
+export function modelSection({ model, request }: ReportData, texts: ReportTexts): Markup {
   const words = texts.model
-  const { model, request } = record
   const path = (file: string | null): Markup => html`<span class="mono">${file ?? unknown}</span>`
   const rows: [string, string | Markup][] = [[words.folder, path(request.source.folder)]]
   if (model !== null) {
@@ -75,7 +75,7 @@ export function modelSection({ record }: ReportData, texts: ReportTexts): Markup
   </section>`
 }
 
-export function layersSection({ result }: ReportData, texts: ReportTexts): Markup {
+export function layersSection({ summary: { result } }: ReportData, texts: ReportTexts): Markup {
   const words = texts.layers
   const heading = html`<h2>${words.heading}</h2>`
   if (result === null)

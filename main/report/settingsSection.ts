@@ -17,9 +17,9 @@ const inIterations: (keyof OlmpSettings)[] = [
 ]
 
 /** Names are those of the settings file. */
-export function settingsSection({ record }: ReportData, texts: ReportTexts): Markup {
+export function settingsSection({ request }: ReportData, texts: ReportTexts): Markup {
   const words = texts.settings
-  const { settings, device, threads } = record.request
+  const { settings, device, threads } = request
   const unit = (name: string): string => {
     if (inIterations.some((known) => known === name)) return words.units.iterations
     return name === 'delta' ? words.units.share : ''
@@ -50,15 +50,15 @@ function shown(value: Setting, words: ReportTexts['settings']): string {
     .join(', ')
 }
 
-export function repeatSection({ record }: ReportData, texts: ReportTexts): Markup {
+export function repeatSection({ request }: ReportData, texts: ReportTexts): Markup {
   const words = texts.repeat
   return html`<section>
     <h2>${words.heading}</h2>
     <p class="muted">${words.text}</p>
-    <pre data-command>${repeatCommand(record.request)}</pre>
+    <pre data-command>${repeatCommand(request)}</pre>
     <details>
       <summary>${words.settingsFile}</summary>
-      <pre data-settings>${JSON.stringify(record.request.settings, null, 2)}</pre>
+      <pre data-settings>${JSON.stringify(request.settings, null, 2)}</pre>
     </details>
   </section>`
 }

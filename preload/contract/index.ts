@@ -10,6 +10,7 @@ import { modelEvents, type ModelEvents, modelRequests, type ModelResponses } fro
 import { netEvents, type NetEvents, netRequests, type NetResponses } from './net'
 import { projectEvents, type ProjectEvents, projectRequests, type ProjectResponses } from './projects'
 import { queueEvents, type QueueEvents, queueRequests, type QueueResponses } from './queue'
+import { reportRequests, type ReportResponses } from './report'
 import { runEvents, type RunEvents, runRequests, type RunResponses } from './runs'
 import { tryRequests, type TryResponses } from './try'
 
@@ -41,6 +42,7 @@ export type * from './net'
 export type * from './projects'
 export type * from './queue'
 export type { RunModelSummary } from '../../main/runs/RunFolder'
+export type * from './report'
 export type * from './runs'
 export type * from './try'
 
@@ -52,6 +54,7 @@ export const requestSchemas = {
   ...compressRequests,
   ...runRequests,
   ...queueRequests,
+  ...reportRequests,
   ...modelRequests,
   ...netRequests,
   ...tryRequests,
@@ -66,6 +69,7 @@ export interface Responses
     CompressResponses,
     RunResponses,
     QueueResponses,
+    ReportResponses,
     ModelResponses,
     NetResponses,
     TryResponses {}

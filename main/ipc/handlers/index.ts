@@ -7,6 +7,7 @@ import { dataHandlers } from './data'
 import { modelHandlers } from './models'
 import { netHandlers } from './net'
 import { projectHandlers } from './projects'
+import { reportHandlers } from './report'
 import { runHandlers } from './runs'
 import { tryHandlers } from './try'
 import type { HandlerServices } from './services'
@@ -18,6 +19,7 @@ export function createHandlers(services: HandlerServices): Handlers {
     ...dataHandlers(services),
     ...compressHandlers(services),
     ...runHandlers(services),
+    ...reportHandlers(services),
     ...modelHandlers(services),
     ...tryHandlers(services),
     ...netHandlers(services),

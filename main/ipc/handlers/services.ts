@@ -13,12 +13,14 @@ import type { SensitivityService } from '../../projects/SensitivityService'
 import type { TryService } from '../../projects/TryService'
 import type { HelpService } from '../../shell/HelpService'
 import type { SettingsService } from '../../shell/SettingsService'
+import type { ReportService } from '../../report/ReportService'
 import type { WindowEvents } from '../WindowEvents'
 
 export interface HandlerServices {
   engine: EngineProcess
   store: ProjectStore
   runs: RunService
+  reports: ReportService
   projects: ProjectService
   data: DataService
   estimates: EstimateService
