@@ -32,6 +32,25 @@ function sortInto(contents: FolderContents, file: string): void {
   else if (/\.binaryproto$/.test(name)) contents.means.push(file)
 }
 
+function cannotOpen(folder: string, cause: unknown): AppError {
+  const reasons: Partial<Record<string, { message: string; hint: string }>> = {
+    ENOENT: { message: 'this folder does not exist', hint: 'check the path, or choose the folder again' },
+    ENOTDIR: {
+      message: 'this is a file, not a folder',
+      hint: 'choose the folder that holds the model, not a file in it',
+    },
+    EACCES: {
+      message: 'this folder may not be read by this user',
+      hint: 'give yourself the right to read it, or copy the model to a folder of your own',
+    },
+  }
+  const { message, hint } = reasons[(cause as NodeJS.ErrnoException).code ?? ''] ?? {
+    message: 'this folder cannot be opened',
+    hint: 'choose the folder that holds the model',
+  }
+  return new AppError('no-folder', message, { file: folder, hint, cause })
+}
+
 /** Throws AppError 'no-folder' where it cannot be listed. */
 export function scanFolder(folder: string): FolderContents {
   const contents: FolderContents = {
@@ -53,11 +72,7 @@ export function scanFolder(folder: string): FolderContents {
         listed = readdirSync(current, { withFileTypes: true })
       } catch (cause) {
         if (current !== folder) continue
-        throw new AppError('no-folder', 'this folder cannot be opened', {
-          file: folder,
-          hint: 'choose the folder that holds the model, not a file in it',
-          cause,
-        })
+        throw cannotOpen(folder, cause)
       }
       const backend = datasetBackend(current)
       if (backend !== null) {
