@@ -10,6 +10,7 @@ import { defaultThreads } from './environment'
 import { exportCommand } from './export'
 import { inspectCommand } from './inspect'
 import { integerFrom, numberFrom, sourceFrom, type Context, type SourceFlags } from './options'
+import { reportCommand } from './report'
 import { sparsityCommand } from './sparsity'
 import { Terminal } from './terminal'
 import { testCommand } from './test'
@@ -118,6 +119,18 @@ withJson(program.command('export'))
   .option('--checkpoint <name>', 'folder name of the checkpoint (default: the promoted, else the newest one)')
   .action((run: string, flags: Parameters<typeof exportCommand>[2] & { json?: boolean }) =>
     exportCommand(new Terminal(flags.json === true), run, flags),
+  )
+
+withJson(program.command('report'))
+  .description('tell a run on one HTML page with charts, or its metrics as a table')
+  .argument('<run>', "the run's folder")
+  .option('--html <file>', 'write the report; it needs no other file and no network')
+  .option('--csv <file>', 'write a row per iteration: loss, accuracy, compression, what every layer keeps')
+  .addOption(
+    new Option('--language <language>', "the report's language").choices(['en', 'zh-CN']).default('en'),
+  )
+  .action((run: string, flags: Parameters<typeof reportCommand>[3] & { json?: boolean }) =>
+    reportCommand(new Terminal(flags.json === true), version, run, flags),
   )
 
 withJson(program.command('sparsity'))
