@@ -64,5 +64,5 @@ export function formatShape(shape: number[]): string {
 /** Messages are written to follow a place (`net.prototxt:3:1: unknown ...`); alone they are sentences. */
 export function asSentence(text: string): string {
   const capital = text.charAt(0).toUpperCase() + text.slice(1)
-  return /[.?!]$/.test(capital) ? capital : `${capital}.`
+  return /[.?!。？！]$/.test(capital) ? capital : `${capital}.`
 }

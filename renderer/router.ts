@@ -2,6 +2,7 @@
 
 import { createRouter, createWebHashHistory, type RouteRecordRaw } from 'vue-router'
 
+import type { ProjectTab } from '../preload/contract'
 import CompressView from './views/CompressView.vue'
 import DataView from './views/DataView.vue'
 import ImportView from './views/ImportView.vue'
@@ -28,6 +29,13 @@ export const projectViews = [
   { path: 'try', name: 'try', component: TryView, props: true },
 ] satisfies RouteRecordRaw[]
 
+/** Their names, in the order of the tabs. */
+export const projectTabs = projectViews.map(({ name }) => name) as ProjectTab[]
+
+export function isProjectTab(name: string): name is ProjectTab {
+  return projectTabs.some((tab) => tab === name)
+}
+
 const routes: RouteRecordRaw[] = [
   { path: '/', name: 'projects', component: ProjectsView },
   { path: '/new', name: 'import', component: ImportView },
@@ -43,4 +51,16 @@ const routes: RouteRecordRaw[] = [
   { path: '/:rest(.*)*', redirect: { name: 'projects' } },
 ]
 
+/** A reload finds its place in the address; a fresh start has none there, until the history is made. */
+const isFreshStart = window.location.hash === ''
+
 export const router = createRouter({ history: createWebHashHistory(), routes })
+
+const placeKey = 'place'
+
+/** The window opens where it was. */
+export function rememberPlace(): void {
+  const remembered = localStorage.getItem(placeKey)
+  if (isFreshStart && remembered !== null) void router.replace(remembered)
+  router.afterEach(({ fullPath }) => localStorage.setItem(placeKey, fullPath))
+}

@@ -6,6 +6,8 @@ import type { AppSettings } from '../../main/settings/types'
 import { boolean, integer, nothing, nullable, object, oneOf, optional, type Schema, string } from '../schema'
 import { path } from './common'
 
+export type { AppSettings, SystemInfo }
+
 /** What is set anew; the rest stays. */
 const settingsPatch = object({
   language: optional(oneOf('system', 'en', 'zh-CN')),
