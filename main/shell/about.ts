@@ -7,7 +7,7 @@ import path from 'node:path'
 import type { AboutFacts, BuildFacts } from '../../preload/contract'
 import type { SystemInfo } from '../engine/binding'
 
-const require = createRequire(import.meta.url)
+const requireFile = createRequire(import.meta.url)
 
 export interface AboutOptions {
   version: string
@@ -40,7 +40,7 @@ export async function aboutFacts({
 }
 
 function packageVersion(name: string): string {
-  const { version } = require(`${name}/package.json`) as { version: string }
+  const { version } = requireFile(`${name}/package.json`) as { version: string }
   return version
 }
 
