@@ -21,7 +21,7 @@ import { UsageMonitor } from './engine/UsageMonitor'
 import { createHandlers } from './ipc/handlers'
 import { registerHandlers } from './ipc/register'
 import { WindowEvents } from './ipc/WindowEvents'
-import { AppError, describeError, toErrorRecord } from './net/errors'
+import { describeError, toErrorRecord } from './net/errors'
 import { DataService } from './projects/DataService'
 import { EstimateService } from './projects/EstimateService'
 import { CancellableJobs } from './projects/CancellableJobs'
@@ -29,6 +29,7 @@ import { ModelService } from './projects/ModelService'
 import { NetService } from './projects/NetService'
 import { ProjectService } from './projects/ProjectService'
 import { ProjectStore } from './projects/ProjectStore'
+import { RunFiles } from './projects/RunFiles'
 import { RunService } from './projects/RunService'
 import { SampleProjects } from './projects/SampleProjects'
 import { SensitivityService } from './projects/SensitivityService'
@@ -97,7 +98,17 @@ async function start(): Promise<void> {
     onProblem: (error) => note('trash', error.describe()),
   })
   const events: WindowEvents = new WindowEvents(() => window.contents)
-  const runs = new RunService({ engine, store, events, moveToTrash })
+  const runs = new RunService({
+    engine,
+    store,
+    events,
+    trash,
+    settings: () => settings.state().settings,
+    queueFile: path.join(data, 'queue.json'),
+  })
+  const saveFile = (wish: { title?: string; name: string; extension: string }) =>
+    chooseSaveFile(window.browserWindow, { ...wish, folder: app.getPath('downloads') })
+  const runFiles = new RunFiles({ library: runs.library, chooseSaveFile: saveFile })
   const samples = new SampleProjects({ engine, store, events, stateFile: path.join(data, 'samples.json') })
   const dataService = new DataService({ engine, store, events })
   const projects = new ProjectService({
@@ -130,12 +141,11 @@ async function start(): Promise<void> {
     jobs: modelJobs,
     tries,
     events,
-    chooseSaveFile: (wish) =>
-      chooseSaveFile(window.browserWindow, { ...wish, folder: app.getPath('downloads') }),
+    chooseSaveFile: saveFile,
     reveal: (file) => shell.showItemInFolder(file),
   })
   const reports = new ReportService({
-    history: (address) => runs.history(address),
+    history: (address) => runs.library.history(address),
     runFolderOf: (projectId, runId) => store.runFolderOf(projectId, runId),
     version: app.getVersion(),
     language: () => texts.language,
@@ -177,6 +187,7 @@ async function start(): Promise<void> {
       engine,
       store,
       runs,
+      runFiles,
       reports,
       projects,
       data: dataService,
@@ -274,21 +285,9 @@ async function start(): Promise<void> {
   })
   app.on('before-quit', () => window.prepareToQuit())
   quitAfter(async () => {
+    runs.close()
     await Promise.all([engine.shutDown(checkpointGraceMs), trash.empty()])
   })
-}
-
-/** Some desktops have no trash; then nothing is deleted. */
-async function moveToTrash(folder: string): Promise<void> {
-  try {
-    await shell.trashItem(folder)
-  } catch (cause) {
-    throw new AppError('not-trashed', 'The folder could not be moved to the trash.', {
-      file: folder,
-      cause,
-      hint: 'Remove it in the file manager.',
-    })
-  }
 }
 
 /** Holds back the end of the app until the work given is done, once. */
@@ -324,7 +323,7 @@ async function projectLines(store: ProjectStore, runs: RunService): Promise<stri
 /** null where it was cancelled. */
 async function chooseSaveFile(
   window: BrowserWindow | null,
-  { title, name, extension, folder }: { title: string; name: string; extension: string; folder: string },
+  { title, name, extension, folder }: { title?: string; name: string; extension: string; folder: string },
 ): Promise<string | null> {
   const options = {
     title,

@@ -1,90 +1,150 @@
 // A run's folder as the window wants it: a line of a table, or all of it as columns.
 
-import path from 'node:path'
-
-import type { IterationColumns, LogLine, RunHistory, RunProgress, TestColumns } from '../../preload/contract'
-import { listCheckpoints } from '../runs/checkpoints'
+import type { DensityColumns, RunColumns, RunHistory, RunProgress } from '../../preload/contract'
+import { type ErrorRecord, toErrorRecord } from '../net/errors'
+import { readAnnotation } from '../runs/annotation'
+import { describeCheckpoints } from '../runs/checkpointList'
 import { newestReport } from '../runs/exportList'
+import { type HistoryReader, readHistory } from '../runs/HistoryReader'
 import type { RunFolder } from '../runs/RunFolder'
-import { readLog, readRecords } from '../runs/RunJournal'
 import type { RunSummary } from './types'
 
-/** The window shows the last lines; the rest is in log.txt. */
-const logLines = 5000
+/** The window shows the last lines first; runs:log has the rest. */
+const logLines = 2000
 
-export async function summarise(projectId: string, run: RunFolder): Promise<RunSummary> {
+/** As the folder tells it: who runs or queues it, the caller knows better. */
+export async function summarise(
+  { id: projectId, name: projectName }: { id: string; name: string },
+  run: RunFolder,
+): Promise<RunSummary> {
   const { id, request, created, started, ended, error } = run.record
   const { iterations, seed, searchMode, delta } = request.settings
+  const [annotation, state, result] = await Promise.all([
+    readAnnotation(run.path),
+    run.actualState(),
+    run.readResult(),
+  ])
+  const running = state === 'running'
   return {
     id,
     projectId,
-    state: await run.actualState(),
+    projectName,
+    ...annotation,
+    state,
+    elsewhere: running,
+    created,
     started: started ?? created,
-    ended,
+    ended: running ? null : ended,
+    device: request.device,
+    threads: request.threads,
     iterations,
     seed,
     searchMode,
     delta,
-    result: await run.readResult(),
-    error,
+    ...standing(run),
+    parentRunId: request.parentRunId ?? null,
+    result,
+    error: running ? null : error,
   }
 }
 
-export async function readHistory(projectId: string, run: RunFolder): Promise<RunHistory> {
-  const { iterations, tests, progress } = await readColumns(run)
-  const log: LogLine[] = []
-  for await (const { timeMs, level, text } of readLog(run.logFile)) {
-    log.push({ timeMs, level, text })
-    if (log.length > 2 * logLines) log.splice(0, logLines)
+/** How far and how good. A history that cannot be read does not hide the run. */
+function standing(run: RunFolder): Pick<RunSummary, 'progress' | 'latest'> {
+  const { read } = tryRead(run, (history) => ({
+    iteration: history.lastIteration(),
+    test: history.lastTest(),
+  }))
+  if (read === null) return { progress: null, latest: null }
+  const { iteration, test } = read
+  // The test at iteration 0 is that of the reference.
+  const latest = test === null || test.iteration === 0 ? null : test
+  return {
+    progress:
+      iteration === null ? null : { iteration, iterations: run.record.request.settings.iterations + 1 },
+    latest:
+      latest === null
+        ? null
+        : { iteration: latest.iteration, accuracy: latest.accuracy, compression: latest.compression },
   }
-  const summary = await summarise(projectId, run)
+}
+
+export async function readRunHistory(summary: RunSummary, run: RunFolder): Promise<RunHistory> {
+  const { read, problem } = tryRead(run, (history) => ({
+    iterations: history.iterations(),
+    tests: history.tests(),
+    densities: history.densities(),
+    searches: history.lastSearch(),
+    log: history.log({ limit: logLines }).lines,
+    progress: history.lastPhase() satisfies RunProgress | null,
+  }))
+  const found = read ?? noHistory()
+  const [checkpoints, exported] = await Promise.all([
+    describeCheckpoints(run),
+    newestReport(run.path).catch(() => null),
+  ])
+  const { iteration } = found.iterations
+  const { request, model } = run.record
   return {
     summary,
-    referenceAccuracy: run.record.model?.referenceAccuracy ?? null,
-    iterations,
-    tests,
-    log: log.slice(-logLines),
-    progress,
-    checkpoint: await newestCheckpoint(run),
-    exported: await newestReport(run.path),
+    referenceAccuracy: model?.referenceAccuracy ?? null,
+    request,
+    model,
+    ...found,
+    densities: named(run, found.densities),
+    progress:
+      found.progress === null || iteration.length === 0
+        ? found.progress
+        : { ...found.progress, iteration: iteration[iteration.length - 1] },
+    checkpoints,
+    checkpoint: checkpoints.length === 0 ? null : { iteration: checkpoints[0].iteration },
+    exported,
     error: summary.error,
+    problem,
   }
 }
 
-async function readColumns(run: RunFolder) {
-  const iterations = columns(['iteration', 'loss', 'accuracy', 'learningRate', 'compression'])
-  const tests = columns(['iteration', 'loss', 'accuracy', 'compression'])
-  let progress: RunProgress | null = null
-  for await (const event of readRecords(run.recordsFile)) {
-    if (event.kind === 'iterations') event.records.forEach((record) => iterations.add(record))
-    else if (event.kind === 'test') tests.add(event.record)
-    else if (event.kind === 'phase') {
-      const { phase, text, iteration, iterations: total } = event
-      progress = { phase, text, iteration, iterations: total }
-    }
-  }
-  const read = iterations.done() satisfies IterationColumns
-  if (progress !== null && read.iteration.length > 0) {
-    progress = { ...progress, iteration: read.iteration[read.iteration.length - 1] }
-  }
-  return { iterations: read, tests: tests.done() satisfies TestColumns, progress }
+/** Thinned to about `maxPoints` rows; whole without it. Throws AppError 'damaged-history'. */
+export function readColumns(projectId: string, run: RunFolder, maxPoints?: number): RunColumns {
+  const found = readHistory(run.historyFile, (history) => ({
+    iterations: maxPoints === undefined ? history.iterations() : history.thinnedIterations(maxPoints),
+    tests: history.tests(),
+    densities: history.densities(),
+  }))
+  const { iterations, tests, densities } = found ?? noHistory()
+  return { projectId, runId: run.record.id, iterations, tests, densities: named(run, densities) }
 }
 
-function columns<F extends string>(fields: F[]) {
-  const lists = fields.map((field) => ({ field, values: [] as number[] }))
+function tryRead<T>(
+  run: RunFolder,
+  work: (history: HistoryReader) => T,
+): { read: T | null; problem: ErrorRecord | null } {
+  try {
+    return { read: readHistory(run.historyFile, work), problem: null }
+  } catch (error) {
+    return { read: null, problem: toErrorRecord(error) }
+  }
+}
+
+function named(run: RunFolder, { iteration, kept }: Omit<DensityColumns, 'layers'>): DensityColumns {
+  return { layers: run.record.model?.prunableLayers.slice(0, kept.length) ?? [], iteration, kept }
+}
+
+function noHistory(): Pick<RunHistory, 'iterations' | 'tests' | 'searches' | 'log' | 'progress'> & {
+  densities: Omit<DensityColumns, 'layers'>
+} {
+  const none = () => new Float64Array()
   return {
-    add(record: Record<F, number>): void {
-      for (const { field, values } of lists) values.push(record[field])
+    iterations: {
+      iteration: none(),
+      loss: none(),
+      accuracy: none(),
+      learningRate: none(),
+      compression: none(),
     },
-    done(): Record<F, Float64Array> {
-      const entries = lists.map(({ field, values }) => [field, Float64Array.from(values)])
-      return Object.fromEntries(entries) as Record<F, Float64Array>
-    },
+    tests: { iteration: none(), loss: none(), accuracy: none(), compression: none() },
+    densities: { iteration: none(), kept: [] },
+    searches: [],
+    log: [],
+    progress: null,
   }
-}
-
-/** By its folder's name: whether it is whole is looked at when it is used. */
-async function newestCheckpoint(run: RunFolder): Promise<{ iteration: number } | null> {
-  const [newest] = await listCheckpoints(run.checkpointsFolder)
-  return newest === undefined ? null : { iteration: Number.parseInt(path.basename(newest), 10) }
 }

@@ -1,21 +1,23 @@
 // A run on disk:
 //
 //   run.json          what was asked for, and how far it is (RunRecord)
-//   records.jsonl     one RunEvent a line: iterations, tests, searches, phases
-//   log.txt           the log's lines
+//   history.db        what it said: iterations, tests, searches, densities, phases, log (see historyFile.ts)
 //   checkpoints/      see checkpoints.ts
 //   result.json       RunResult, once finished
-//   lock.json         who works on it
+//   annotation.json   name, notes and tags, once the user gives any (see annotation.ts)
+//   run.lock          held by the process that works on it; lock.json names that (see RunLock.ts)
 
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 import { AppError, type ErrorRecord, toErrorRecord } from '../net/errors'
 import { isMissing, isThere, replaceFile, syncFolder, writeError } from './durable'
+import { HISTORY_FILE } from './historyFile'
+import { migrateRun } from './migrateRun'
 import { RunLock } from './RunLock'
 import type { RunRequest, RunResult, RunState } from './types'
 
-export const RUN_FORMAT_VERSION = 1
+export const RUN_FORMAT_VERSION = 2
 
 /** What the run found in the model folder. */
 export interface RunModelSummary {
@@ -88,9 +90,9 @@ export class RunFolder {
     return new RunFolder(folder, record)
   }
 
-  /** Throws AppError 'not-a-run' or 'newer-run'. */
+  /** A run of an earlier format is brought over. Throws AppError 'not-a-run', 'damaged-run', 'newer-run'. */
   static async open(folder: string): Promise<RunFolder> {
-    return new RunFolder(folder, await readRecord(folder))
+    return new RunFolder(folder, (await readRecord(folder)) ?? (await migrated(folder)))
   }
 
   /** The runs in a folder, in order of creation; folders without a run.json are none. */
@@ -111,16 +113,17 @@ export class RunFolder {
     return this.current
   }
 
-  get recordsFile(): string {
-    return join(this.path, 'records.jsonl')
-  }
-
-  get logFile(): string {
-    return join(this.path, 'log.txt')
+  get historyFile(): string {
+    return join(this.path, HISTORY_FILE)
   }
 
   get checkpointsFolder(): string {
     return join(this.path, 'checkpoints')
+  }
+
+  /** What another owner has written since it was opened. */
+  async refresh(): Promise<void> {
+    this.current = (await readRecord(this.path)) ?? this.current
   }
 
   async update(change: Partial<Omit<RunRecord, 'formatVersion' | 'id'>>): Promise<void> {
@@ -129,9 +132,10 @@ export class RunFolder {
     this.current = next
   }
 
-  /** The state to show: a run said to be running whose process is gone was interrupted, and can be resumed. */
+  /** The state to show: a run said to be running whose process is gone was interrupted, and can be resumed; as can one
+   *  that waits for nobody. */
   async actualState(): Promise<RunState> {
-    if (this.current.state !== 'running') return this.current.state
+    if (!['running', 'queued'].includes(this.current.state)) return this.current.state
     return (await RunLock.isHeld(this.path)) ? 'running' : 'paused'
   }
 
@@ -162,7 +166,18 @@ async function listOne(folder: string): Promise<ListedRun | null> {
   }
 }
 
-async function readRecord(folder: string): Promise<RunRecord> {
+async function migrated(folder: string): Promise<RunRecord> {
+  await migrateRun(folder)
+  const record = await readRecord(folder)
+  if (record !== null) return record
+  throw new AppError('damaged-run', 'the run could not be brought over from an earlier version', {
+    file: join(folder, RUN_FILE),
+    hint: 'restore the folder from a copy, then open it again',
+  })
+}
+
+/** null for a run of format 1. */
+async function readRecord(folder: string): Promise<RunRecord | null> {
   const file = join(folder, RUN_FILE)
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new AppError('not-a-run', 'there is no run.json in this folder', {
@@ -184,6 +199,7 @@ async function readRecord(folder: string): Promise<RunRecord> {
   const version: unknown =
     typeof value === 'object' && value !== null && 'formatVersion' in value && value.formatVersion
   if (version === RUN_FORMAT_VERSION) return value as RunRecord
+  if (version === 1) return null
   if (typeof version === 'number' && version > RUN_FORMAT_VERSION) {
     throw new AppError('newer-run', `the run was written by a newer version (format ${version})`, {
       file,

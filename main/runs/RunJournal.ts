@@ -1,185 +1,126 @@
-// What a run says while it runs, appended to records.jsonl and log.txt: many events a write, in order. After a resume
-// both are cut back to what they were at the checkpoint, so that nothing appears twice.
+// What a run says while it runs, written to its history (historyFile.ts): many events a transaction, in order. After a
+// resume the history is cut back to what it was at the checkpoint, so that nothing appears twice.
 
-import { open, type FileHandle } from 'node:fs/promises'
+import type { DatabaseSyncInstance } from '@photostructure/sqlite'
 
-import { AppError } from '../net/errors'
-import { isMissing, writeError } from './durable'
-import type { LogLevel, RunEvent } from './types'
+import { HISTORY_TABLES, inTransaction, isWhole, openForWriting, putAside } from './historyFile'
+import { HistoryWriter } from './HistoryWriter'
+import { databaseWriteError } from './sqlite'
+import type { RunEvent } from './types'
 
-/** Lengths of the two files. */
-export interface JournalPosition {
+/** The last event written before a checkpoint. */
+export interface HistoryPosition {
+  event: number
+}
+
+/** As checkpoints of format 1 have it: lengths of records.jsonl and log.txt. */
+export interface LegacyPosition {
   recordsBytes: number
   logBytes: number
 }
 
-export const JOURNAL_START: JournalPosition = { recordsBytes: 0, logBytes: 0 }
+export type JournalPosition = HistoryPosition | LegacyPosition
 
-export interface JournalFiles {
-  recordsFile: string
-  logFile: string
-}
+export const JOURNAL_START: HistoryPosition = { event: 0 }
 
-type LogEvent = Extract<RunEvent, { kind: 'log' }>
+/** Gathered so long before they are written. */
+const gatherMs = 50
 
-/** Events kept in records.jsonl; checkpoints, results and errors have files of their own. */
-const RECORDED: RunEvent['kind'][] = ['phase', 'iterations', 'test', 'search']
-
-class AppendedFile {
-  private pending = ''
+export class RunJournal {
+  private pending: { number: number; event: RunEvent }[] = []
+  private timer: NodeJS.Timeout | null = null
+  private failure: unknown = null
+  private readonly writer: HistoryWriter
 
   private constructor(
     private readonly file: string,
-    private readonly handle: FileHandle,
-    private length: number,
-  ) {}
-
-  /** Cut back to `length` bytes; shorter files stay as they are. */
-  static async open(file: string, length: number): Promise<AppendedFile> {
-    const handle = await open(file, 'a')
-    const { size } = await handle.stat()
-    if (size > length) await handle.truncate(length)
-    return new AppendedFile(file, handle, Math.min(size, length))
+    private readonly database: DatabaseSyncInstance,
+    private last: number,
+    /** The history that was there could not be read and was put aside. */
+    readonly putAside: boolean,
+  ) {
+    this.writer = new HistoryWriter(database)
   }
 
-  append(line: string): void {
-    this.pending += `${line}\n`
-  }
-
-  async flush(): Promise<void> {
-    const text = this.pending
-    if (text === '') return
-    this.pending = ''
+  /** Cut back to `at`. A damaged history does not hold a run up: it is put aside, and a new one begins. */
+  static async open(file: string, at: JournalPosition): Promise<RunJournal> {
     try {
-      const bytes = Buffer.from(text)
-      await this.handle.appendFile(bytes)
-      this.length += bytes.length
+      const damaged = !isWhole(file)
+      if (damaged) await putAside(file)
+      const database = openForWriting(file)
+      try {
+        const last = inTransaction(database, () => cutBack(database, at))
+        return new RunJournal(file, database, last, damaged)
+      } catch (error) {
+        database.close()
+        throw error
+      }
     } catch (error) {
-      throw writeError(error, this.file)
-    }
-  }
-
-  async sync(): Promise<number> {
-    await this.flush()
-    try {
-      await this.handle.sync()
-    } catch (error) {
-      throw writeError(error, this.file)
-    }
-    return this.length
-  }
-
-  async close(): Promise<void> {
-    await this.handle.close()
-  }
-}
-
-export class RunJournal {
-  private writing: Promise<void> = Promise.resolve()
-  private failure: unknown = null
-
-  private constructor(
-    private readonly records: AppendedFile,
-    private readonly log: AppendedFile,
-  ) {}
-
-  static async open({ recordsFile, logFile }: JournalFiles, at: JournalPosition): Promise<RunJournal> {
-    try {
-      const records = await AppendedFile.open(recordsFile, at.recordsBytes)
-      return new RunJournal(records, await AppendedFile.open(logFile, at.logBytes))
-    } catch (error) {
-      throw writeError(error, recordsFile)
+      throw databaseWriteError(error, file)
     }
   }
 
   /** Returns at once; a failure to write shows at the next sync(). */
   append(event: RunEvent): void {
-    if (event.kind === 'log') this.log.append(formatLogLine(event))
-    else if (RECORDED.includes(event.kind)) this.records.append(JSON.stringify(event))
-    else return
-    this.writing = this.writing.then(() => this.flush())
+    this.last += 1
+    this.pending.push({ number: this.last, event })
+    this.timer ??= setTimeout(() => this.flush(), gatherMs)
   }
 
-  /** Everything appended so far is on disk when this returns; answers where the files end. */
-  async sync(): Promise<JournalPosition> {
-    await this.writing
+  /** Everything appended so far is on disk when this returns; answers where the history ends. */
+  async sync(): Promise<HistoryPosition> {
+    this.flush()
     if (this.failure !== null) throw this.failure
-    return { recordsBytes: await this.records.sync(), logBytes: await this.log.sync() }
+    try {
+      // In WAL mode a commit under FULL syncs the log, and with it all that was committed before.
+      this.database.exec('PRAGMA synchronous = FULL')
+      const event = this.last
+      inTransaction(this.database, () =>
+        this.database.prepare('INSERT OR REPLACE INTO position VALUES (1, ?)').run(event),
+      )
+      this.database.exec('PRAGMA synchronous = NORMAL')
+      return { event }
+    } catch (error) {
+      throw databaseWriteError(error, this.file)
+    }
   }
 
   async close(): Promise<void> {
-    await this.writing
-    await this.records.close()
-    await this.log.close()
+    this.flush()
+    this.database.close()
   }
 
-  private async flush(): Promise<void> {
+  private flush(): void {
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.timer = null
+    const batch = this.pending
+    this.pending = []
+    if (batch.length === 0 || this.failure !== null) return
     try {
-      await this.records.flush()
-      await this.log.flush()
-    } catch (error) {
-      this.failure ??= error
-    }
-  }
-}
-
-/** `2026-11-23T19:40:48.123Z warning: text`; the level is left out where it is info. */
-export function formatLogLine({ timeMs, level, text }: LogEvent): string {
-  const prefix = level === 'info' ? '' : `${level}: `
-  return `${new Date(timeMs).toISOString()} ${prefix}${text.replaceAll('\n', ' ')}`
-}
-
-function parseLogLine(line: string): LogEvent | null {
-  const match = /^(\S{24}) (?:(warning|error): )?(.*)$/.exec(line)
-  if (match === null) return null
-  const level: LogLevel = match[2] === 'warning' || match[2] === 'error' ? match[2] : 'info'
-  return { kind: 'log', timeMs: Date.parse(match[1]), level, text: match[3] }
-}
-
-async function* lines(file: string): AsyncGenerator<string> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
-    if (isMissing(error)) return null
-    throw error
-  })
-  if (handle === null) return
-  try {
-    yield* handle.readLines()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** JSON has no NaN: accuracies and losses that were not measured come back from null. */
-function revive(_key: string, value: unknown): unknown {
-  return value === null ? Number.NaN : value
-}
-
-/** The events of records.jsonl in order; none where the run has not begun. A last line cut short by a crash is left
- *  out. Throws AppError 'damaged-records' for other lines that cannot be read. */
-export async function* readRecords(recordsFile: string): AsyncGenerator<RunEvent> {
-  let torn: { line: number; error: unknown } | null = null
-  let number = 0
-  for await (const line of lines(recordsFile)) {
-    number += 1
-    if (torn !== null) {
-      throw new AppError('damaged-records', 'a record of the run cannot be read', {
-        file: recordsFile,
-        line: torn.line,
-        hint: 'delete that line, or resume the run, which goes back to its checkpoint',
-        cause: torn.error,
+      inTransaction(this.database, () => {
+        for (const { number, event } of batch) this.writer.write(number, event)
       })
-    }
-    try {
-      yield JSON.parse(line, revive) as RunEvent
     } catch (error) {
-      torn = { line: number, error }
+      this.failure = databaseWriteError(error, this.file)
     }
   }
 }
 
-export async function* readLog(logFile: string): AsyncGenerator<LogEvent> {
-  for await (const line of lines(logFile)) {
-    const event = parseLogLine(line)
-    if (event !== null) yield event
+/** Answers the number of the last event that counts. */
+function cutBack(database: DatabaseSyncInstance, at: JournalPosition): number {
+  if ('event' in at) {
+    for (const table of HISTORY_TABLES) database.prepare(`DELETE FROM ${table} WHERE event > ?`).run(at.event)
+    return at.event
   }
+  const { last } = database.prepare('SELECT coalesce(max(event), 0) AS last FROM imported').get() as {
+    last: number
+  }
+  const { recordsBytes, logBytes } = at
+  const late = `SELECT event FROM imported WHERE end_bytes > CASE file WHEN 'log' THEN ? ELSE ? END`
+  for (const table of HISTORY_TABLES) {
+    database
+      .prepare(`DELETE FROM ${table} WHERE event > ? OR event IN (${late})`)
+      .run(last, logBytes, recordsBytes)
+  }
+  return last
 }

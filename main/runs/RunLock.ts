@@ -18,8 +18,8 @@ const LOCK_FILE = 'run.lock'
 const OWNER_FILE = 'lock.json'
 
 /** Somebody who asks holds the lock for an instant; an owner keeps it. */
-const askingMs = 300
-const askAgainMs = 10
+const askingMs = 100
+const askAgainMs = 5
 
 export class RunLock {
   private constructor(

@@ -46,11 +46,15 @@ export async function runCompression(
   deps: RunnerDeps,
   onEvent: (event: RunEvent) => void,
 ): Promise<RunResult | null> {
-  if (folder.record.state === 'finished') {
-    throw new AppError('run-finished', 'the run is finished', { file: folder.path, hint: 'start a new one' })
-  }
   const lock = await RunLock.acquire(folder.path)
   try {
+    await folder.refresh()
+    if (folder.record.state === 'finished') {
+      throw new AppError('run-finished', 'the run is finished', {
+        file: folder.path,
+        hint: 'let it go on for more iterations, or start a new one',
+      })
+    }
     return await new Runner(folder, deps, onEvent).run()
   } finally {
     await lock.release()
@@ -98,7 +102,12 @@ class Runner {
   private async recover(): Promise<Checkpoint | null> {
     const { checkpoint, passedOver } = await findCheckpoint(this.folder.checkpointsFolder)
     await clearUp(this.folder.checkpointsFolder, passedOver)
-    this.journal = await RunJournal.open(this.folder, checkpoint?.content.journal ?? JOURNAL_START)
+    this.journal = await RunJournal.open(
+      this.folder.historyFile,
+      checkpoint?.content.journal ?? JOURNAL_START,
+    )
+    if (this.journal.putAside)
+      this.log('The history was damaged and is put aside: it begins anew here', 'warning')
     for (const { folder, reason } of passedOver)
       this.log(`Checkpoint ${folder} passed over: ${reason}`, 'warning')
     if (checkpoint !== null) {

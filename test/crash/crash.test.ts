@@ -11,7 +11,7 @@ import { addonCandidates } from '../../main/engine/addon'
 import { Mt19937 } from '../../main/olmp/mt19937'
 import { findCheckpoint } from '../../main/runs/checkpoints'
 import { openModel } from '../../main/runs/openModel'
-import { readRecords } from '../../main/runs/RunJournal'
+import { readHistory } from '../../main/runs/HistoryReader'
 import { RunFolder } from '../../main/runs/RunFolder'
 import type { OlmpSettings } from '../../main/olmp/settings'
 import { projectRoot } from '../helpers/shared'
@@ -128,10 +128,7 @@ describe.skipIf(addon === null)('a run killed and resumed', () => {
       const [first, second] = [await a.readResult(), await b.readResult()]
       expect(second?.sparsity).toEqual(first?.sparsity)
       expect(second?.accuracy).toBe(first?.accuracy)
-      const iterations: number[] = []
-      for await (const event of readRecords(b.recordsFile)) {
-        if (event.kind === 'iterations') iterations.push(...event.records.map((record) => record.iteration))
-      }
+      const iterations = [...(readHistory(b.historyFile, (history) => history.iterations().iteration) ?? [])]
       expect(iterations).toEqual(Array.from({ length: 1501 }, (_, i) => i))
       expect(readdirSync(b.checkpointsFolder).length).toBe(2)
     },

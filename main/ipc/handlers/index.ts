@@ -8,7 +8,7 @@ import { modelHandlers } from './models'
 import { netHandlers } from './net'
 import { projectHandlers } from './projects'
 import { reportHandlers } from './report'
-import { runHandlers } from './runs'
+import { queueHandlers, runHandlers } from './runs'
 import { tryHandlers } from './try'
 import type { HandlerServices } from './services'
 
@@ -19,6 +19,7 @@ export function createHandlers(services: HandlerServices): Handlers {
     ...dataHandlers(services),
     ...compressHandlers(services),
     ...runHandlers(services),
+    ...queueHandlers(services),
     ...reportHandlers(services),
     ...modelHandlers(services),
     ...tryHandlers(services),

@@ -8,6 +8,7 @@ import type { ModelService } from '../../projects/ModelService'
 import type { NetService } from '../../projects/NetService'
 import type { ProjectService } from '../../projects/ProjectService'
 import type { ProjectStore } from '../../projects/ProjectStore'
+import type { RunFiles } from '../../projects/RunFiles'
 import type { RunService } from '../../projects/RunService'
 import type { SensitivityService } from '../../projects/SensitivityService'
 import type { TryService } from '../../projects/TryService'
@@ -20,6 +21,7 @@ export interface HandlerServices {
   engine: EngineProcess
   store: ProjectStore
   runs: RunService
+  runFiles: RunFiles
   reports: ReportService
   projects: ProjectService
   data: DataService

@@ -34,7 +34,7 @@ describe('RunFolder', () => {
     const reopened = await RunFolder.open(join(parent, 'b'))
     expect(reopened.record).toEqual(second.record)
     expect(reopened.record).toMatchObject({
-      formatVersion: 1,
+      formatVersion: 2,
       request,
       state: 'stopped',
       model: null,

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { findCheckpoint } from '../../../main/runs/checkpoints'
+import { extendRun } from '../../../main/runs/extendRun'
 import { openModel } from '../../../main/runs/openModel'
-import { readLog, readRecords } from '../../../main/runs/RunJournal'
+import { type HistoryReader, readHistory } from '../../../main/runs/HistoryReader'
 import { RunFolder } from '../../../main/runs/RunFolder'
 import { runCompression } from '../../../main/runs/runner'
 import type { RunEvent, RunResult } from '../../../main/runs/types'
@@ -14,11 +15,13 @@ import { engineOrSkip, makeTinyModel, tinyRequest, tinySettings } from './tinyMo
 
 const addon = engineOrSkip()
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
+function history<T>(folder: RunFolder, work: (reader: HistoryReader) => T): T {
+  const found = readHistory(folder.historyFile, work)
+  if (found === null) throw new Error('no history')
+  return found
 }
+const linesOf = (folder: RunFolder) => history(folder, (reader) => reader.log({ limit: 100_000 }).lines)
+const iterationsOf = (folder: RunFolder) => [...history(folder, (reader) => reader.iterations().iteration)]
 
 describe.skipIf(addon === null)('runCompression', () => {
   if (addon === null) return
@@ -83,16 +86,27 @@ describe.skipIf(addon === null)('runCompression', () => {
         model: { name: 'Tiny', prunableLayers: ['ip1', 'ip2'], trainImages: 60_000, testImages: 10_000 },
       })
 
-      const records = await collect(readRecords(folder.recordsFile))
-      const iterations = records.flatMap((e) => (e.kind === 'iterations' ? e.records : []))
-      expect(iterations.map((record) => record.iteration)).toEqual(Array.from({ length: 241 }, (_, i) => i))
-      expect(iterations.every((record) => Number.isFinite(record.accuracy))).toBe(true)
-      const kinds = ['phase', 'iterations', 'test', 'search']
-      expect(records).toEqual(events.filter((event) => kinds.includes(event.kind)))
-      expect(records.flatMap((e) => (e.kind === 'test' ? [e.record.iteration] : []))).toEqual([
-        0, 80, 160, 240, 241,
-      ])
-      const lines = (await collect(readLog(folder.logFile))).map((line) => line.text)
+      const { iteration, accuracy } = history(folder, (reader) => reader.iterations())
+      expect([...iteration]).toEqual(Array.from({ length: 241 }, (_, i) => i))
+      expect(accuracy.every((value) => Number.isFinite(value))).toBe(true)
+      const told = events.flatMap((event) => (event.kind === 'iterations' ? event.records : []))
+      expect([...history(folder, (reader) => reader.iterations().loss)]).toEqual(told.map(({ loss }) => loss))
+      const searched = events.flatMap((event) => (event.kind === 'search' ? event.records : []))
+      const at = searched.at(-1)?.iteration
+      expect(history(folder, (reader) => reader.lastSearch())).toEqual(
+        searched.filter((record) => record.iteration === at),
+      )
+      expect([...history(folder, (reader) => reader.tests().iteration)]).toEqual([0, 80, 160, 240, 241])
+      const { kept } = history(folder, (reader) => reader.densities())
+      const layers = result.sparsity.layers.map(
+        (layer) => (layer.keptWeights + layer.keptBiases) / (layer.weights + layer.biases),
+      )
+      expect(kept.map((column) => column.at(-1))).toEqual(layers)
+      expect(history(folder, (reader) => reader.lastPhase())).toMatchObject({
+        phase: 'finished',
+        iteration: 241,
+      })
+      const lines = linesOf(folder).map((line) => line.text)
       expect(lines).toContain('Iteration 80, Testing net (#0)')
       expect(lines.some((line) => /^Compression:[\d.]+, Accuracy:[\d.]+$/.test(line))).toBe(true)
       expect(readdirSync(folder.checkpointsFolder).sort()).toEqual(['000000210', '000000240', '000000241'])
@@ -142,9 +156,7 @@ describe.skipIf(addon === null)('runCompression', () => {
     const resumed = await pieces.readResult()
     expect(resumed?.accuracy).toBe(result?.accuracy)
     expect(resumed?.sparsity).toEqual(result?.sparsity)
-    const iterations = (await collect(readRecords(pieces.recordsFile))).flatMap((e) =>
-      e.kind === 'iterations' ? e.records.map((record) => record.iteration) : [],
-    )
+    const iterations = iterationsOf(pieces)
     expect(iterations).toEqual(Array.from({ length: 241 }, (_, i) => i))
   })
 
@@ -178,8 +190,7 @@ describe.skipIf(addon === null)('runCompression', () => {
     const state = join(newest, 'engine.state')
     truncateSync(state, statSync(state).size - 1)
     await run(await RunFolder.open(folder.path))
-    const log = await collect(readLog(folder.logFile))
-    const warning = log.find((line) => line.level === 'warning')
+    const warning = linesOf(folder).find((line) => line.level === 'warning')
     expect(warning?.text).toContain(newest)
     expect(warning?.text).toMatch(/engine\.state has \d+ bytes instead of \d+/)
     expect(await finalState(folder)).toEqual(await finalState(whole))
@@ -195,27 +206,70 @@ describe.skipIf(addon === null)('runCompression', () => {
       writeFileSync(join(folder.checkpointsFolder, name, 'manifest.json'), '{')
     }
     await run(folder)
-    const records = await collect(readRecords(folder.recordsFile))
-    expect(records.filter((e) => e.kind === 'test' && e.record.iteration === 0).length).toBe(1)
+    const tests = history(folder, (reader) => reader.tests().iteration)
+    expect(tests.filter((iteration) => iteration === 0).length).toBe(1)
     expect(await finalState(folder)).toEqual(await finalState(whole))
   })
 
   it('refuses a second owner and a finished run', async () => {
-    const folder = await create()
+    const settings = tinySettings('ncs', { iterations: 20_000 })
+    const folder = await RunFolder.create(join(root, 'runs', 'owned'), tinyRequest(model, settings))
     const controller = new AbortController()
     let second: Promise<unknown> | undefined
-    await run(
+    const ended = await run(
       folder,
       (event) => {
         if (event.kind !== 'search' || second !== undefined) return
         second = run(folder).catch((error: unknown) => error)
-        controller.abort('paused')
+        void second.then(() => controller.abort('paused'))
       },
       controller.signal,
     )
+    expect(ended).toBeNull()
     expect(await second).toMatchObject({ code: 'run-in-use', hint: 'stop it there first' })
+    const finished = await create()
+    await run(finished)
+    await expect(run(finished)).rejects.toMatchObject({ code: 'run-finished' })
+  })
+
+  it('goes on longer after its end, its masks as they were, until a new result', async () => {
+    const folder = await create()
+    const before = await run(folder)
+    await expect(extendRun(join(root, 'runs', 'owned'), 50)).rejects.toMatchObject({
+      code: 'run-not-finished',
+    })
+    const extended = await extendRun(folder.path, 100)
+    expect(extended.record).toMatchObject({ state: 'paused', request: { settings: { iterations: 340 } } })
+    expect(await extended.readResult()).toEqual(before)
+    const after = await run(extended)
+    expect(after?.iterations).toBe(341)
+    expect(after?.sparsity).toEqual(before?.sparsity)
+    expect(await extended.readResult()).toEqual(after)
+    expect((await RunFolder.open(folder.path)).record.state).toBe('finished')
+    expect(iterationsOf(extended)).toEqual(Array.from({ length: 341 }, (_, i) => i))
+    expect(readdirSync(folder.checkpointsFolder).sort().at(-1)).toBe('000000341')
+    expect(history(extended, (reader) => reader.lastTest())).toMatchObject({
+      iteration: 341,
+      accuracy: after?.accuracy,
+    })
+  })
+
+  it('goes on where its history is damaged, puts that aside and says so', async () => {
+    const whole = await create()
+    await run(whole)
+    const folder = await create()
+    const controller = new AbortController()
+    await run(
+      folder,
+      (event) => event.kind === 'checkpoint' && event.iteration === 120 && controller.abort('paused'),
+      controller.signal,
+    )
+    writeFileSync(folder.historyFile, 'not a database '.repeat(1000))
     await run(folder)
-    await expect(run(folder)).rejects.toMatchObject({ code: 'run-finished' })
+    expect(existsSync(join(folder.path, 'damaged-history.db'))).toBe(true)
+    expect(linesOf(folder).find((line) => line.level === 'warning')?.text).toContain('history was damaged')
+    expect(iterationsOf(folder).at(-1)).toBe(240)
+    expect(await finalState(folder)).toEqual(await finalState(whole))
   })
 
   it('fails with the reason recorded where the model cannot be opened, and can be resumed', async () => {
