@@ -42,15 +42,13 @@ export function serveRenderer(folder: string): void {
   protocol.handle(scheme, async (request) => {
     const file = requestedFile(request.url, folder)
     const type = file === null ? undefined : contentTypes[path.extname(file)]
+    const headers = {
+      'Content-Security-Policy': contentSecurityPolicy,
+      'X-Content-Type-Options': 'nosniff',
+    }
     if (file === null || type === undefined || !(await isFile(file)))
-      return new Response(null, { status: 404 })
-    return new Response(await readFile(file), {
-      headers: {
-        'Content-Type': type,
-        'Content-Security-Policy': contentSecurityPolicy,
-        'X-Content-Type-Options': 'nosniff',
-      },
-    })
+      return new Response(null, { status: 404, headers })
+    return new Response(await readFile(file), { headers: { ...headers, 'Content-Type': type } })
   })
 }
 

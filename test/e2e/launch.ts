@@ -37,7 +37,8 @@ export interface Studio {
   close(options?: { keepData: boolean }): Promise<void>
 }
 
-export async function launchStudio(userData?: string): Promise<Studio> {
+/** With the data folder of an earlier launch the window opens where it was then, if `stay`; else on the projects. */
+export async function launchStudio(userData?: string, { stay } = { stay: false }): Promise<Studio> {
   const folder = userData ?? (await mkdtemp(path.join(tmpdir(), 'olmp-e2e-')))
   const asRoot = process.platform === 'linux' && process.getuid?.() === 0
   const app = await _electron.launch({
@@ -56,6 +57,7 @@ export async function launchStudio(userData?: string): Promise<Studio> {
   await app.evaluate(({ BrowserWindow }) => {
     BrowserWindow.getAllWindows()[0].setContentSize(1280, 800)
   })
+  if (userData !== undefined && !stay) await page.evaluate(() => (window.location.hash = '#/'))
   return {
     app,
     page,
