@@ -107,8 +107,9 @@ try {
     fs.copyFileSync(request.options[option], path.join(metaFolder, name))
     fs.chmodSync(path.join(metaFolder, name), 0o755)
   }
+  // zstd takes seconds; a release takes the minutes of xz
   const compression = { xz: ['-Zxz', '-z6'], gz: ['-Zgzip', '-z9'], zst: ['-Zzstd', '-z12'] }
-  const flags = compression[request.options['deb-compression']]
+  const flags = compression[process.env.OLMP_DEB_COMPRESSION ?? request.options['deb-compression']]
   execFileSync('dpkg-deb', ['--root-owner-group', ...flags, '--build', root, request.options.package], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
