@@ -116,7 +116,8 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 export async function axe(page: Page): Promise<void> {
   await page.evaluate(axeSource)
   for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme })
+    // a colour on its way to another is neither
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     await settled(page)
     const found = await page.evaluate(async () => {
       const { violations } = await window.axe.run(document, { resultTypes: ['violations'] })
@@ -128,7 +129,7 @@ export async function axe(page: Page): Promise<void> {
     })
     if (found.length > 0) throw new Error(`axe-core (${colorScheme}):\n${found.join('\n')}`)
   }
-  await page.emulateMedia({ colorScheme: null })
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null })
 }
 
 /** What a test of the tests' own environment must not leak: flags that turn Electron into Node. */
