@@ -16,7 +16,7 @@ import type { LogLevel, RunEvent } from './types'
 
 const RECORDS_FILE = 'records.jsonl'
 const LOG_FILE = 'log.txt'
-const waitMs = 10_000
+const waitMs = 3000
 
 /** Changes nothing where the run is of format 2 already. Throws AppError 'run-in-use' where somebody works on the run. */
 export async function migrateRun(folder: string): Promise<void> {
