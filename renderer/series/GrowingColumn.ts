@@ -11,6 +11,11 @@ export class GrowingColumn {
     return this.used
   }
 
+  /** Reserved, of which at most half is spare. */
+  get bytes(): number {
+    return this.values.byteLength
+  }
+
   get last(): number {
     return this.used === 0 ? NaN : this.values[this.used - 1]
   }

@@ -5,6 +5,25 @@ export interface Points {
   y: Float64Array
 }
 
+/** First index of the ascending `x` with a value of at least `value`. */
+export function lowerBound(x: Float64Array, value: number): number {
+  let low = 0
+  let high = x.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (x[middle] < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The part between two iterations, with one point beyond on either side, so that lines reach the edges. */
+export function within({ x, y }: Points, from: number, to: number): Points {
+  const start = Math.max(0, lowerBound(x, from) - 1)
+  const end = Math.min(x.length, lowerBound(x, to) + 2)
+  return { x: x.subarray(start, end), y: y.subarray(start, end) }
+}
+
 /**
  * At most about two points per bucket, the lowest and the highest of each in their order, so that a spike of one
  * iteration stays visible. A series short enough is returned as it is.
@@ -32,20 +51,4 @@ export function thin(x: Float64Array, y: Float64Array, buckets: number): Points 
     if (low !== high) keep(Math.max(low, high))
   }
   return { x: thinX.subarray(0, used), y: thinY.subarray(0, used) }
-}
-
-/** Exponential moving average with its start corrected (Kingma, Ba 2014, section 3); weight 0 is the series itself. */
-export function smooth(y: Float64Array, weight: number): Float64Array {
-  if (weight <= 0) return y
-  const result = new Float64Array(y.length)
-  let mean = 0
-  let correction = 1
-  for (let index = 0; index < y.length; index++) {
-    if (Number.isFinite(y[index])) {
-      mean = weight * mean + (1 - weight) * y[index]
-      correction *= weight
-    }
-    result[index] = correction === 1 ? NaN : mean / (1 - correction)
-  }
-  return result
 }
