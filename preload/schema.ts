@@ -84,7 +84,8 @@ export function object<F extends Record<string, Schema<unknown>>>(fields: F): Sc
       key,
       schema(value[key], `${place}.${key}`),
     ])
-    return Object.fromEntries(entries) as Fields<F>
+    // What is absent stays absent: spread over settings it must not unset them.
+    return Object.fromEntries(entries.filter(([, parsed]) => parsed !== undefined)) as Fields<F>
   }
 }
 

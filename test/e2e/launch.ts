@@ -100,7 +100,12 @@ export async function screenshots(page: Page, name: string): Promise<void> {
 
 export async function setLanguage(page: Page, language: 'en' | 'zh-CN'): Promise<void> {
   await page.evaluate((chosen) => window.api['settings:set']({ language: chosen }), language)
-  await page.waitForFunction((chosen) => document.documentElement.lang === chosen, language)
+  // not waitForFunction: it evaluates a string, which the page's CSP refuses
+  for (let frames = 0; frames < 300; frames++) {
+    if ((await page.evaluate(() => document.documentElement.lang)) === language) return
+    await settled(page)
+  }
+  throw new Error(`the window does not speak ${language}`)
 }
 
 /** Two frames: charts draw a frame after what they watch. */
