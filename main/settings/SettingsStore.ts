@@ -44,7 +44,9 @@ export class SettingsStore extends EventEmitter<SettingsEvents> {
   /** Throws an AppError where the data folder is none to write to, or the file cannot be written. */
   set(patch: Partial<Omit<AppSettings, 'formatVersion'>>): AppSettings {
     if (typeof patch.dataFolder === 'string') requireWritableFolder(patch.dataFolder)
-    const changed = { ...this.settings, ...patch }
+    // A field that is there and undefined is one not set.
+    const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
+    const changed = { ...this.settings, ...given }
     this.write(changed)
     this.settings = changed
     this.emit('changed', changed)
