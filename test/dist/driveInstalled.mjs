@@ -135,9 +135,19 @@ async function journey(page) {
   const source = { folder: path.join(home, sampleFolder) }
   const report = await call(page, 'model:inspect', source)
   const project = await call(page, 'projects:create', { name: 'Installed', source })
+  const settings = {
+    ...report.suggested,
+    seed: 1,
+    iterations: 600,
+    pruneStop: 300,
+    pruneInterval: 100,
+    evaluations: 30,
+    population: 10,
+    testInterval: 100,
+  }
   const { id: runId } = await call(page, 'runs:start', {
     projectId: project.id,
-    choices: { searchMode: 'ncs', delta: 0.05, seed: 1, iterations: 400, evaluations: 50, threads: 2 },
+    request: { settings, threads: 2 },
   })
   const address = { projectId: project.id, runId }
   const { summary } = await until(
@@ -149,7 +159,7 @@ async function journey(page) {
     },
     journeyTimeoutMs,
   )
-  const exported = await call(page, 'runs:export', address)
+  const exported = await call(page, 'models:export', { ...address, format: 'onnx', job: 'package-test' })
   return {
     rail: { width, height },
     info,

@@ -45,10 +45,13 @@ interface Journey {
   run: { state: string; result: { compression: number; referenceAccuracy: number } | null }
   exported: {
     exists: boolean
-    images: number
-    accuracyEngine: number
-    accuracyOnnx: number
-    agreement: number
+    verification: {
+      kind: string
+      images: number
+      accuracyEngine: number
+      accuracyOnnx: number
+      agreement: number
+    }
   }
   processes: AppProcess[]
   exit: { code: number | null; signal: string | null } | 'still running'
@@ -186,10 +189,11 @@ describe.skipIf(reason !== undefined)('the installed package', () => {
     expect(journey.run.state).toBe('finished')
     expect(journey.run.result?.referenceAccuracy).toBeCloseTo(SAMPLE_ACCURACY, 4)
     expect(journey.run.result?.compression).toBeGreaterThan(1.5)
-    const { exported } = journey
-    expect(exported).toMatchObject({ exists: true, images: 10_000 })
-    expect(exported.accuracyOnnx).toBeCloseTo(exported.accuracyEngine, 3)
-    expect(exported.agreement).toBeGreaterThan(0.999)
+    const { exists, verification } = journey.exported
+    expect(exists).toBe(true)
+    expect(verification).toMatchObject({ kind: 'onnxruntime', images: 10_000 })
+    expect(verification.accuracyOnnx).toBeCloseTo(verification.accuracyEngine, 3)
+    expect(verification.agreement).toBeGreaterThan(0.999)
   })
 
   it("ran in Chromium's sandbox", () => {
