@@ -33,6 +33,8 @@ export const nodeWidth = 196
 export const headHeight = 46
 export const rowHeight = 20
 const margin = 24
+/** Of the text of a shape beside its edge, about. */
+const labelWidth = 130
 
 export function layoutGraph({ nodes, edges }: FoldedGraph): PlacedGraph {
   const graph = new Graph<object, { width: number; height: number }, object>({ multigraph: true })
@@ -80,7 +82,10 @@ function sizeOf(nodes: PlacedNode[], edges: PlacedEdge[]): { width: number; heig
     width = Math.max(width, node.x + node.width)
     height = Math.max(height, node.y + node.height)
   }
-  for (const { x } of edges.flatMap(({ points }) => points)) width = Math.max(width, x)
+  for (const { points, label } of edges) {
+    for (const { x } of points) width = Math.max(width, x)
+    if (label !== null) width = Math.max(width, label.x + labelWidth)
+  }
   return { width: width + margin, height: height + margin }
 }
 
