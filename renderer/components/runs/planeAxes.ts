@@ -5,6 +5,13 @@ export function decadesOf(ratios: number[]): number {
   return Math.max(1, Math.ceil(Math.log10(Math.max(1, ...ratios)) - 1e-9))
 }
 
+/** Every decade, and what lies between where there are few. */
+export function ratioTicks(decades: number): number[] {
+  const steps = decades <= 2 ? [1, 2, 5] : [1]
+  const below = Array.from({ length: decades }, (_, power) => steps.map((step) => step * 10 ** power)).flat()
+  return [...below, 10 ** decades]
+}
+
 /** From tick to tick around the values, with a little room; ticks are 1, 2 or 5 times a power of ten apart. */
 export function niceRange(values: number[], wanted = 5): { low: number; high: number; ticks: number[] } {
   const least = Math.min(...values)

@@ -107,10 +107,10 @@ export function differenceOf(run: RunSummary, reference: number | null): number 
   return accuracy === undefined || to === null ? undefined : accuracy - to
 }
 
-/** Worked on, else from start to end or to now. */
+/** Worked on, else from start to end or to now; not known of a run that never began. */
 export function secondsOf(run: RunSummary): number | undefined {
   if (run.result !== null) return run.result.seconds.total
-  if (run.state === 'queued') return undefined
+  if (run.state === 'queued' || run.progress === null) return undefined
   const end = run.ended === null ? Date.now() : Date.parse(run.ended)
   return Math.max(0, (end - Date.parse(run.started)) / 1000)
 }

@@ -174,7 +174,9 @@ describe('the table', () => {
 
   it('times a run by its result, else from start to end', () => {
     expect(secondsOf(withResult('a', 1, 2, 0.9))).toBe(60)
-    expect(secondsOf(run('b', { state: 'stopped' }))).toBe(100)
+    const progress = { iteration: 5, iterations: 1001 }
+    expect(secondsOf(run('b', { state: 'stopped', progress }))).toBe(100)
+    expect(secondsOf(run('b', { state: 'stopped' }))).toBeUndefined()
     expect(secondsOf(run('c', { state: 'queued' }))).toBeUndefined()
   })
 
