@@ -10,5 +10,7 @@ import './styles/base.css'
 import './styles/controls.css'
 import './styles/ui.css'
 
+const app = createApp(App).use(createPinia()).use(router).use(i18n)
+// After the router's own first step, which would go before it.
 rememberPlace()
-createApp(App).use(createPinia()).use(router).use(i18n).mount('#app')
+app.mount('#app')

@@ -62,5 +62,7 @@ const placeKey = 'place'
 export function rememberPlace(): void {
   const remembered = localStorage.getItem(placeKey)
   if (isFreshStart && remembered !== null) void router.replace(remembered)
-  router.afterEach(({ fullPath }) => localStorage.setItem(placeKey, fullPath))
+  router.afterEach(({ fullPath }, _from, failure) => {
+    if (failure === undefined) localStorage.setItem(placeKey, fullPath)
+  })
 }
