@@ -99,6 +99,9 @@ export class OnnxRuntime {
 }
 
 function loadOrt(): typeof Ort {
+  // Since 1.29 it tells Microsoft of every session and keeps an identifier of the machine in the user's cache folder;
+  // only this variable, set before it is loaded, ends all of that (microsoft/onnxruntime pull request 27379).
+  process.env.ORT_DISABLE_TELEMETRY = '1'
   try {
     return load('onnxruntime-node') as typeof Ort
   } catch (cause) {
