@@ -47,6 +47,14 @@ describe('projects', () => {
     await page.getByRole('button', { name: 'Read folder' }).click()
   }
 
+  /** From the top of the view. */
+  async function pictures(name: string): Promise<void> {
+    await page.evaluate(() =>
+      document.querySelectorAll('main, main *').forEach((part) => (part.scrollTop = 0)),
+    )
+    await screenshots(page, name)
+  }
+
   /** A copy of the sample, with something wrong with it. */
   async function broken(name: string, breakIt: (folder: string) => void): Promise<string> {
     const folder = path.join(root, name)
@@ -174,14 +182,14 @@ describe('projects', () => {
     const accuracy = page.getByTestId('reference').locator('strong')
     expect(await accuracy.textContent({ timeout: sampleReadyMs })).toBe('98.20%')
     await axe(page)
-    await screenshots(page, 'import-complete')
+    await pictures('import-complete')
     await page.getByLabel('Project name').fill('From elsewhere')
     await page.getByRole('button', { name: 'Create project' }).click()
     await page.getByRole('heading', { name: 'From elsewhere' }).waitFor()
     const reference = page.getByTestId('reference-accuracy').locator('.value')
     expect(await reference.textContent()).toBe('98.20%')
     await axe(page)
-    await screenshots(page, 'overview-new')
+    await pictures('overview-new')
   })
 
   it('shows a project’s data', async () => {
@@ -201,7 +209,7 @@ describe('projects', () => {
     await page.getByText('Show as table').click()
     await page.getByRole('cell', { name: '1,135' }).waitFor()
     await axe(page)
-    await screenshots(page, 'data')
+    await pictures('data')
   })
 
   it('draws the tests of its runs as a front', async () => {
@@ -234,7 +242,7 @@ describe('projects', () => {
     await front.locator('a').focus()
     await page.getByText('at the end of the run').waitFor()
     await axe(page)
-    await screenshots(page, 'overview')
+    await pictures('overview')
     await page.keyboard.press('Enter')
     await expect.poll(() => page.url()).toMatch(/\/run\//)
   })
