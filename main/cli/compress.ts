@@ -9,6 +9,7 @@ import { netFacts } from '../projects/modelReport'
 import { AppError } from '../net/errors'
 import { isPresetName, ofLength, PRESET_NAMES, presetSettings } from '../olmp/presets'
 import { parseSettings, type OlmpSettings } from '../olmp/settings'
+import { extendRun } from '../runs/extendRun'
 import { importModel } from '../runs/openModel'
 import { RunFolder } from '../runs/RunFolder'
 import { runCompression } from '../runs/runner'
@@ -52,8 +53,10 @@ export async function compressCommand(
   await follow(terminal, run)
 }
 
-export async function resumeCommand(terminal: Terminal, folder: string): Promise<void> {
-  await follow(terminal, await RunFolder.open(path.resolve(folder)))
+/** With `extend` a finished run goes on for so many iterations more. */
+export async function resumeCommand(terminal: Terminal, folder: string, extend?: number): Promise<void> {
+  const run = path.resolve(folder)
+  await follow(terminal, extend === undefined ? await RunFolder.open(run) : await extendRun(run, extend))
 }
 
 /** The preset's settings for this net, with what the flags and the settings file change. */

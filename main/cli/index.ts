@@ -107,7 +107,10 @@ withEngine(withSource(program.command('compress')))
 withJson(program.command('resume'))
   .description('continue a stopped or killed run from its newest checkpoint')
   .argument('<run>', "the run's folder")
-  .action((run: string, flags: { json?: boolean }) => resumeCommand(new Terminal(flags.json === true), run))
+  .option('--extend <n>', 'let a finished run go on for n iterations more', integerFrom('--extend', 1, 1e9))
+  .action((run: string, flags: { json?: boolean; extend?: number }) =>
+    resumeCommand(new Terminal(flags.json === true), run, flags.extend),
+  )
 
 withJson(program.command('export'))
   .description('export a run as ONNX and verify it on the whole test set, or as a caffemodel')

@@ -109,6 +109,8 @@ describe('olmp', () => {
     const second = await olmp(['resume', cut], { cache })
     expect(second.status).toBe(1)
     expect(second.stderr).toContain('the run is finished')
+    const longer = jsonOf<RunResult>(await olmp(['resume', cut, '--extend', '50', '--json'], { cache }))
+    expect(longer).toMatchObject({ iterations: resumed.iterations + 50, sparsity: resumed.sparsity })
   })
 
   it('goes on from a snapshot of Caffe: weights, momentum and iteration', async () => {
