@@ -15,6 +15,8 @@ export interface ChartInput {
   referenceAccuracy: number | null
   /** Accuracy a search may give up, 0..1. */
   delta: number
+  /** Names of the prunable layers, for a run that has not told them yet. */
+  layers: string[]
   /** Iterations shown; null: all. */
   zoom: [number, number] | null
 }
@@ -157,11 +159,11 @@ export const densityChart: RunChart = {
     range: (_plot, low) => [10 ** Math.min(-1, Math.floor(Math.log10(low > 0 ? low : 1e-4))), 1],
   },
   formatTick: (value) => `${Number((value * 100).toPrecision(2))}%`,
-  series: ({ series }) =>
+  series: ({ series, layers }) =>
     series.densities.kept.map((_, layer) =>
       line(
         {
-          label: series.densities.layers[layer] ?? `#${layer + 1}`,
+          label: series.densities.layers[layer] ?? layers[layer] ?? `#${layer + 1}`,
           color: `series-${(layer % seriesColors) + 1}`,
           format: formatPercent,
         },
