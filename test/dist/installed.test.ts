@@ -215,6 +215,8 @@ describe.skipIf(reason !== undefined)('the installed package', () => {
     expect(attempts).toEqual({ noRoute: 0, datagrams: 0 })
     // Chromium asks the kernel now and then whether an IPv6 address has a route, by a UDP socket that sends nothing
     expect(noRouteIpv6).toBeLessThanOrEqual(3)
+    // where onnxruntime's telemetry keeps its identifier and what it has yet to send
+    expect(existsSync(path.join(user.home, '.cache/Microsoft'))).toBe(false)
   })
 
   it('brings the command olmp', async () => {
