@@ -6,6 +6,7 @@ import path from 'node:path'
 import type { EngineProcess } from '../engine/EngineProcess'
 import { AppError, toErrorRecord } from '../net/errors'
 import { gzipSize } from '../onnx/gzipSize'
+import { readAnnotation } from '../runs/annotation'
 import { describeCheckpoints } from '../runs/checkpointList'
 import { isMissing } from '../runs/durable'
 import { exportsFolder, listExports, newModelId, readModel, writeModel } from '../runs/exportList'
@@ -294,7 +295,7 @@ export class ModelService {
     return {
       models: {
         runId: id,
-        name: '',
+        name: (await readAnnotation(run.path)).name,
         state: await run.actualState(),
         started: started ?? created,
         seed: request.settings.seed,
