@@ -17,6 +17,8 @@ export interface ChartLine {
 export interface Chart {
   title: string
   xLabel: string
+  /** The last value of the x axis, which starts at 0: the same in charts that are read together. */
+  xEnd: number
   scale: 'linear' | 'log' | 'share'
   format(value: number): string
   lines: ChartLine[]
@@ -26,13 +28,13 @@ export interface Chart {
 
 const width = 720
 const height = 250
-const frame = { left: 62, right: 14, top: 10, bottom: 34 }
+const frame = { left: 62, right: 28, top: 10, bottom: 34 }
 const buckets = 400
 
 export function chartFigure(chart: Chart): Markup {
   const lines = chart.lines.filter(({ y }) => y.some(Number.isFinite))
   if (lines.length === 0) return nothing
-  const x = tightAxis(least(lines.map((line) => line.x)), largest(lines.map((line) => line.x)))
+  const x = tightAxis(0, chart.xEnd)
   const y = yAxis(chart, lines)
   const paper = new Paper(x, y)
   return html`<figure>

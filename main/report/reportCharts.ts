@@ -16,7 +16,8 @@ export function chartsSection(data: ReportData, texts: ReportTexts): Markup {
   const { iterations, tests, densities, model } = data
   const words = texts.charts
   const reference = model?.referenceAccuracy
-  const common = { xLabel: words.iteration }
+  const xEnd = Math.max(last(iterations.iteration), last(tests.iteration), last(densities.iteration), 1)
+  const common = { xLabel: words.iteration, xEnd }
   const figures = [
     chartFigure({
       ...common,
@@ -104,6 +105,8 @@ function densityTable({ densities }: ReportData, { charts }: ReportTexts): Marku
     ${table(head, rows)}
   </details>`
 }
+
+const last = (column: Float64Array): number => column.at(-1) ?? 0
 
 /** Indexes evenly over a length, the first and the last among them. */
 function spread(length: number): number[] {

@@ -163,7 +163,7 @@ describe('runs next to each other', () => {
     expect(await rows.count()).toBeGreaterThan(15)
     await screenshots(page, 'runs-settings')
     await page.getByRole('tab', { name: 'Seeds' }).click()
-    await page.getByText('2 runs, seeds 1, 2').waitFor()
+    await page.getByText('2 runs of 300 iterations, seeds 1, 2').waitFor()
     await axe(page)
     await screenshots(page, 'runs-seeds')
   })
@@ -183,7 +183,6 @@ describe('runs next to each other', () => {
   it('writes the report of a run', async () => {
     const file = path.join(folder, 'report.html')
     await willSaveAs(file)
-    await rowOf('seed two').click({ button: 'right', position: { x: 300, y: 10 } })
     await rowOf('seed two').click({ position: { x: 300, y: 10 } })
     await rowOf('seed two').click({ button: 'right', position: { x: 300, y: 10 } })
     await page.getByRole('menuitem', { name: 'Save report…' }).click()
