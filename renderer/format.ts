@@ -64,5 +64,6 @@ export function formatShape(shape: number[]): string {
 /** Messages are written to follow a place (`net.prototxt:3:1: unknown ...`); alone they are sentences. */
 export function asSentence(text: string): string {
   const capital = text.charAt(0).toUpperCase() + text.slice(1)
-  return /[.?!。？！]$/.test(capital) ? capital : `${capital}.`
+  if (/[.?!。？！]$/.test(capital)) return capital
+  return /\p{Script=Han}[”’）]?$/u.test(capital) ? `${capital}。` : `${capital}.`
 }
