@@ -81,6 +81,8 @@ const sizes = [
 export async function screenshots(page: Page, name: string): Promise<void> {
   const folder = path.join(projectRoot, 'test-results')
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true })
+  // Without transitions no picture catches a colour on its way.
+  await page.emulateMedia({ reducedMotion: 'reduce' })
   for (const language of languages) {
     await setLanguage(page, language)
     for (const size of sizes) {
@@ -94,7 +96,7 @@ export async function screenshots(page: Page, name: string): Promise<void> {
       }
     }
   }
-  await page.emulateMedia({ colorScheme: null })
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null })
   await setLanguage(page, 'en')
 }
 
