@@ -242,6 +242,8 @@ export class RunService extends EventEmitter<RunServiceEvents> {
       await this.queue.remove(first).catch(() => undefined)
       if (await this.begin(first)) return true
       this.setStatus({ state: 'idle' })
+      const summary = await this.library.summary(first).catch(() => null)
+      if (summary !== null) this.options.events.send('runs:changed', summary)
     }
     return false
   }

@@ -54,6 +54,9 @@ export class RunWatcher {
   }
 
   async runChanged(summary: RunSummary): Promise<void> {
+    const { progress } = summary
+    if (this.running?.runId === summary.id && summary.state === 'running' && progress !== null)
+      this.options.showProgress(Math.min(1, progress.iteration / progress.iterations))
     if (summary.state === 'running' || summary.state === 'queued' || !this.seen.delete(summary.id)) return
     const title = endTexts[summary.state]
     if (title === undefined || !this.options.notificationsWanted()) return

@@ -21,10 +21,15 @@ describe('request schemas', () => {
   })
 
   it('names the place of what is wrong', () => {
-    const choices = { searchMode: 'ncs', delta: 2, seed: 1, iterations: 10, evaluations: 5, threads: 1 }
-    const error = refusal(() => requestSchemas['runs:start']({ projectId: 'a', choices }, 'request'))
+    const start = (request: object) =>
+      refusal(() => requestSchemas['runs:start']({ projectId: 'a', request }, 'request'))
+    const error = start({ settings: {}, threads: 0 })
     expect(error.code).toBe('invalid-request')
-    expect(error.message).toBe('request.choices.delta must be a number from 0 to 1.')
+    expect(error.message).toBe('request.request.threads must be a number from 1 to 256.')
+    expect(start({ settings: [] }).message).toBe('request.request.settings must be an object.')
+    expect(start({ settings: {}, tags: ['a', 5] }).message).toMatch(
+      /^request\.request\.tags\S*1\S* must be a text/,
+    )
   })
 
   it.each(['../outside', 'a/b', '', 'A', '.', 'a\0', 5, undefined])('refuses %j as an id', (value) => {

@@ -206,10 +206,15 @@ describe('a run watched', () => {
     watcher.engineChanged(running)
     watcher.runEvents({ kind: 'run-events', projectId: 'p1', runId: 'r1', events: [phase] })
     watcher.runEvents({ kind: 'run-events', projectId: 'p1', runId: 'another', events: [phase] })
+    await watcher.runChanged({
+      ...finished,
+      state: 'running',
+      progress: { iteration: 100, iterations: 200 },
+    })
     watcher.engineChanged({ state: 'idle' })
     await watcher.runChanged(finished)
     expect(awake).toEqual([true, false])
-    expect(progress).toEqual([0, 0.25, null])
+    expect(progress).toEqual([0, 0.25, 0.5, null])
     expect(notices).toEqual([
       {
         title: 'A run of LeNet is finished',
