@@ -2,6 +2,8 @@
 // They go to test-results/guide; with OLMP_GUIDE_PICTURES=1 into the guide itself.
 
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 import type { Page } from 'playwright-core'
@@ -28,6 +30,7 @@ describe('the pictures of the guide', () => {
   let studio: Studio
   let page: Page
   let projectId = ''
+  let models = ''
   const taken: string[] = []
 
   const goTo = async (hash: string, ready: () => Promise<unknown>): Promise<void> => {
@@ -85,6 +88,7 @@ describe('the pictures of the guide', () => {
 
   beforeAll(async () => {
     mkdirSync(pictures, { recursive: true })
+    models = await mkdtemp(path.join(tmpdir(), 'caffe-models-'))
     studio = await launchStudio()
     page = studio.page
     page.setDefaultTimeout(20_000)
@@ -96,7 +100,10 @@ describe('the pictures of the guide', () => {
     projectId = ((await sample.getAttribute('href')) ?? '').split('/project/')[1].split('/')[0]
   })
 
-  afterAll(() => studio.close())
+  afterAll(async () => {
+    await studio.close()
+    await rm(models, { recursive: true, force: true })
+  })
 
   it('shows runs', async () => {
     const runId = await finishedRun(1, 'seed 1')
@@ -130,8 +137,10 @@ describe('the pictures of the guide', () => {
   })
 
   it('shows a folder being imported', async () => {
-    const sample = path.join(root, 'resources/samples/lenet-300-100')
-    await goTo('#/new', () => page.getByLabel('Model folder').fill(sample))
+    // one level down: the sample's prototxt names its data beside its folder
+    const model = path.join(models, 'lenet-300-100')
+    await cp(path.join(root, 'resources/samples/lenet-300-100'), model, { recursive: true })
+    await goTo('#/new', () => page.getByLabel('Model folder').fill(model))
     await page.getByRole('button', { name: 'Read folder' }).click()
     await page.getByText('not found').first().waitFor()
     await picture('import')
