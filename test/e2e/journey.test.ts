@@ -68,7 +68,7 @@ describe('a first visit', () => {
     expect(await page.getByTestId('compression').locator('.value').textContent()).toMatch(/^[\d,]+\.\d×$/)
     expect(await page.getByTestId('accuracy').locator('.value').textContent()).toMatch(/^\d\d\.\d\d%$/)
     expect(await page.getByTestId('accuracy').locator('.detail').textContent()).toContain('to the reference')
-    await page.getByRole('link', { name: /^Checkpoint at iteration 3,00\d/ }).waitFor()
+    await page.getByRole('link', { name: /^Checkpoint at iteration 3,001/ }).waitFor()
   })
 
   it('keeps the history over a reload', async () => {
@@ -102,11 +102,7 @@ describe('a first visit', () => {
       .getByRole('navigation', { name: 'Views of the project' })
       .getByRole('link', { name: 'Runs' })
       .click()
-    await page
-      .getByRole('table')
-      .getByText(/finished/i)
-      .first()
-      .waitFor()
+    await page.locator('td .badge', { hasText: /finished/i }).waitFor()
   })
 
   it('raised no error on the page', () => {

@@ -89,6 +89,7 @@ describe('compress and watch', () => {
   })
 
   it('zooms every chart along the iterations at once', async () => {
+    await page.locator('.u-over').first().scrollIntoViewIfNeeded()
     const box = await page.locator('.u-over').first().boundingBox()
     if (box === null) throw new Error('no chart')
     await page.mouse.move(box.x + box.width * 0.3, box.y + 40)
