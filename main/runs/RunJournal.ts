@@ -3,7 +3,7 @@
 
 import type { DatabaseSyncInstance } from '@photostructure/sqlite'
 
-import { HISTORY_TABLES, inTransaction, isWhole, openForWriting, putAside } from './historyFile'
+import { closeWritten, HISTORY_TABLES, inTransaction, isWhole, openForWriting, putAside } from './historyFile'
 import { HistoryWriter } from './HistoryWriter'
 import { databaseWriteError } from './sqlite'
 import type { RunEvent } from './types'
@@ -87,7 +87,7 @@ export class RunJournal {
 
   async close(): Promise<void> {
     this.flush()
-    this.database.close()
+    closeWritten(this.database)
   }
 
   private flush(): void {

@@ -99,6 +99,18 @@ export function openForReading(file: string): DatabaseSyncInstance {
   }
 }
 
+/** Closes what openForWriting opened, and leaves one plain file that can also be read where nothing may be written.
+ *  Where that fails (a reader at it just then, a full disk) all is in the WAL beside it, which is as good. */
+export function closeWritten(database: DatabaseSyncInstance): void {
+  try {
+    database.exec('PRAGMA busy_timeout = 100; PRAGMA journal_mode = DELETE')
+  } catch {
+    // tidying, no more: what was to be on disk has been synced
+  } finally {
+    database.close()
+  }
+}
+
 /** Whether the content can be read and agrees with itself. A file that is not there yet is whole. */
 export function isWhole(file: string): boolean {
   let database: DatabaseSyncInstance | null = null

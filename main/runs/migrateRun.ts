@@ -8,7 +8,7 @@ import type { DatabaseSyncInstance } from '@photostructure/sqlite'
 
 import { AppError } from '../net/errors'
 import { isMissing, replaceFile, syncFolder } from './durable'
-import { HISTORY_FILE, inTransaction, openForWriting, removeHistory } from './historyFile'
+import { closeWritten, HISTORY_FILE, inTransaction, openForWriting, removeHistory } from './historyFile'
 import { HistoryWriter } from './HistoryWriter'
 import { RunLock } from './RunLock'
 import { databaseWriteError } from './sqlite'
@@ -56,8 +56,8 @@ async function importHistory(folder: string): Promise<void> {
     try {
       inTransaction(database, () => importLines(database, records, log))
     } finally {
-      // The last to close it brings all into the one file.
-      database.close()
+      // Brings all into the one file.
+      closeWritten(database)
     }
   } catch (error) {
     throw databaseWriteError(error, fresh)

@@ -153,6 +153,7 @@ describe('RunJournal', () => {
       expect(iterationsOf(file).length).toBe(i + 1)
     }
     await journal.close()
+    expect(iterationsOf(file).length).toBe(20)
     expect(readdirSync(root).filter((name) => name.startsWith(`${count}.db`))).toEqual([`${count}.db`])
   })
 
