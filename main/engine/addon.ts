@@ -61,9 +61,7 @@ export function loadAddon(): EngineAddon {
   if (file === undefined) {
     throw new AppError('addon-missing', 'the engine is not built', {
       file: candidates[0],
-      hint: process.env.OLMP_ADDON
-        ? 'OLMP_ADDON names a file that does not exist'
-        : repairHint(),
+      hint: process.env.OLMP_ADDON ? 'OLMP_ADDON names a file that does not exist' : repairHint(),
     })
   }
   let loaded: unknown

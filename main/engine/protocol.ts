@@ -16,13 +16,7 @@ import type {
 } from '../runs/models'
 import type { ModelSource, RunEvent, RunResult } from '../runs/types'
 import type { RunCosts } from '../projects/estimate'
-import type {
-  LayerWeights,
-  NetPhase,
-  Sensitivity,
-  SensitivityProgress,
-  ShownNet,
-} from '../projects/netTypes'
+import type { LayerWeights, NetPhase, Sensitivity, SensitivityProgress, ShownNet } from '../projects/netTypes'
 import type {
   ClassBalance,
   DataPreview,
