@@ -201,6 +201,16 @@ describe('runs next to each other', () => {
     await rowOf('seed three').waitFor()
   })
 
+  it('lists the runs of one project in its own view', async () => {
+    const href = (await rowOf('seed two').getByRole('link').getAttribute('href')) ?? ''
+    await goTo(href.replace(/\/run\/.*/, '/runs'))
+    await page.getByRole('columnheader', { name: 'Project' }).waitFor({ state: 'detached' })
+    expect(await page.locator('tbody td.name').count()).toBe(3)
+    await axe(page)
+    await screenshots(page, 'project-runs')
+    await goTo('#/runs')
+  })
+
   it('goes from a point of the front to its run', async () => {
     await page.getByRole('tab', { name: 'Accuracy and compression' }).click()
     await page.getByRole('link', { name: /first run: / }).click()
