@@ -1,7 +1,7 @@
 // The samples that come with the app. A sample is shipped as prototxt, solver and caffemodel; at first use it becomes a
 // genuine Caffe folder in the user's data folder, with the MNIST LMDBs its prototxt names beside it.
 
-import { cp, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 import { resolveDataset } from '../data'
@@ -37,13 +37,20 @@ export async function ensureSample(id: string, options: SampleOptions): Promise<
     await resolveDataset({ kind, path: 'mnist' }, { addon: options.addon, cacheFolder: root })
   }
   const folder = path.join(root, id)
-  if (!(await exists(folder))) {
-    const partial = `${folder}.partial-${process.pid}`
-    await rm(partial, { recursive: true, force: true })
-    await cp(path.join(options.resourcesFolder, 'samples', id), partial, { recursive: true })
-    await rename(partial, folder)
-  }
+  if (!(await exists(folder))) await copySample(path.join(options.resourcesFolder, 'samples', id), folder)
   return folder
+}
+
+/** Whole or not there, also where several ask for the same sample at once: the first to finish wins. */
+async function copySample(from: string, to: string): Promise<void> {
+  const partial = await mkdtemp(`${to}.partial-`)
+  try {
+    await cp(from, partial, { recursive: true })
+    await rename(partial, to)
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true })
+    if (!(await exists(to))) throw error
+  }
 }
 
 async function exists(file: string): Promise<boolean> {
