@@ -112,6 +112,19 @@ describe('compress and watch', () => {
     await badge(page, /finished/i).waitFor({ timeout: shortRunMs })
   })
 
+  it('leads from a checkpoint’s mark to its export', async () => {
+    const marks = page.getByRole('navigation', { name: 'Checkpoints' }).getByRole('link')
+    const run = page.url()
+    const label = (await marks.first().getAttribute('aria-label')) ?? ''
+    const [, iteration] = /iteration ([\d,]*\d)/.exec(label) ?? [label, 'an iteration']
+    await marks.first().click()
+    const dialog = page.getByRole('dialog')
+    await dialog.waitFor()
+    expect(await dialog.textContent()).toContain(`Iteration ${iteration}`)
+    await page.keyboard.press('Escape')
+    await page.goto(run)
+  })
+
   it('keeps up with 10,000 records a second', async () => {
     const [, projectId, runId] = /project\/([^/]+)\/run\/([^/?]+)/.exec(page.url()) ?? []
     const seconds = 6
