@@ -37,15 +37,20 @@ export interface Studio {
   close(options?: { keepData: boolean }): Promise<void>
 }
 
+/** How the app is started in a data folder: for Playwright, and for a second start beside the first. */
+export function startOf(userData: string) {
+  const asRoot = process.platform === 'linux' && process.getuid?.() === 0
+  return {
+    executablePath: executable,
+    args: [...(asRoot ? ['--no-sandbox'] : []), '--disable-gpu', appFolder],
+    env: { ...environment(), OLMP_USER_DATA: userData },
+  }
+}
+
 /** With the data folder of an earlier launch the window opens where it was then, if `stay`; else on the projects. */
 export async function launchStudio(userData?: string, { stay } = { stay: false }): Promise<Studio> {
   const folder = userData ?? (await mkdtemp(path.join(tmpdir(), 'olmp-e2e-')))
-  const asRoot = process.platform === 'linux' && process.getuid?.() === 0
-  const app = await _electron.launch({
-    executablePath: executable,
-    args: [...(asRoot ? ['--no-sandbox'] : []), '--disable-gpu', appFolder],
-    env: { ...environment(), OLMP_USER_DATA: folder },
-  })
+  const app = await _electron.launch(startOf(folder))
   let stderr = ''
   app.process().stderr?.on('data', (chunk) => (stderr += chunk))
   const page = await app.firstWindow()
@@ -90,6 +95,7 @@ export async function screenshots(page: Page, name: string): Promise<void> {
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
         await settled(page)
+        await requireStill(page, name)
         await page.screenshot({
           path: path.join(folder, `${name}-${language}-${colorScheme}-${size.width}.png`),
         })
@@ -108,6 +114,15 @@ export async function setLanguage(page: Page, language: 'en' | 'zh-CN'): Promise
     await settled(page)
   }
   throw new Error(`the window does not speak ${language}`)
+}
+
+/** Views scroll inside the window; the page itself does not, or it would have a second scroll bar. */
+async function requireStill(page: Page, name: string): Promise<void> {
+  const excess = await page.evaluate(() => {
+    const { scrollHeight, clientHeight, scrollWidth, clientWidth } = document.documentElement
+    return Math.max(scrollHeight - clientHeight, scrollWidth - clientWidth)
+  })
+  if (excess > 0) throw new Error(`${name}: the page is ${excess} px larger than the window`)
 }
 
 /** Two frames: charts draw a frame after what they watch. */
