@@ -34,11 +34,19 @@ export function bytes(count: number): string {
   return `${(count / 1e9).toFixed(2)} GB`
 }
 
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds))
-  if (whole < 60) return `${whole} s`
-  const minutes = Math.floor(whole / 60)
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+export interface DurationUnits {
+  seconds: string
+  minutes: string
+  hours: string
+}
+
+export function duration(total: number, { seconds, minutes, hours }: DurationUnits): string {
+  const whole = Math.max(0, Math.round(total))
+  if (whole < 60) return `${whole} ${seconds}`
+  const wholeMinutes = Math.floor(whole / 60)
+  return wholeMinutes < 60
+    ? `${wholeMinutes} ${minutes} ${whole % 60} ${seconds}`
+    : `${Math.floor(wholeMinutes / 60)} ${hours} ${wholeMinutes % 60} ${minutes}`
 }
 
 /** 2026-11-23 20:15 UTC: the same for every reader. */

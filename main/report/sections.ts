@@ -40,10 +40,11 @@ export function figuresSection(data: ReportData, texts: ReportTexts): Markup {
 
 function timeFigure(
   { total, train, search, test }: { total: number; train: number; search: number; test: number },
-  { figures }: ReportTexts,
+  { figures, durations }: ReportTexts,
 ): Markup {
-  const detail = figures.timeDetail(duration(train), duration(search), duration(test))
-  return figure(figures.time, 'time', duration(total), [detail])
+  const shown = (seconds: number): string => duration(seconds, durations)
+  const detail = figures.timeDetail(shown(train), shown(search), shown(test))
+  return figure(figures.time, 'time', shown(total), [detail])
 }
 
 function figure(label: string, id: string, value: string, details: string[]): Markup {

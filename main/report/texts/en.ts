@@ -15,6 +15,7 @@ export const en = {
     finished: 'Finished',
   },
   points: (value: string) => `${value} points`,
+  durations: { seconds: 's', minutes: 'min', hours: 'h' },
   unfinished: 'The run has not finished: its figures are those of the last test on the test set.',
   figures: {
     heading: 'Figures',

@@ -17,6 +17,7 @@ export const zhCN: ReportTexts = {
     finished: '已完成',
   },
   points: (value) => `${value} 个百分点`,
+  durations: { seconds: '秒', minutes: '分', hours: '小时' },
   unfinished: '该运行尚未完成：以下数值取自最近一次测试集测试。',
   figures: {
     heading: '主要指标',

@@ -1,5 +1,5 @@
 // The report of a real run: its page stands alone and says what the run's result says.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -8,10 +8,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { readRunHistory, summarise } from '../../../main/projects/runReading'
 import { metricsCsv } from '../../../main/report/csv'
-import { bytes, integer, percent, ratio } from '../../../main/report/figures'
+import { bytes, duration, integer, percent, ratio } from '../../../main/report/figures'
 import { htmlReport } from '../../../main/report/htmlReport'
+import { reportTexts } from '../../../main/report/texts'
 import type { ReportData } from '../../../main/report/types'
 import { annotate } from '../../../main/runs/annotation'
+import { exportsFolder, writeModel } from '../../../main/runs/exportList'
+import { exportModel } from '../../../main/runs/exportRun'
 import { RunFolder } from '../../../main/runs/RunFolder'
 import { runCompression } from '../../../main/runs/runner'
 import type { RunResult } from '../../../main/runs/types'
@@ -110,6 +113,68 @@ describe.skipIf(addon === null)('the report of a run', () => {
     expect(page.body.textContent).toContain(newest.name)
     expect(page.body.textContent).toContain(bytes(newest.bytes))
     expect(page.body.textContent).toContain('The run has not been exported as ONNX.')
+  })
+
+  it('gives what the verification of an export found', { timeout: 120_000 }, async () => {
+    const run = await RunFolder.open(path.join(root, 'run-1'))
+    const folder = path.join(exportsFolder(run.path), 'onnx-1')
+    mkdirSync(folder, { recursive: true })
+    const file = path.join(folder, 'tiny.onnx')
+    const deps = { addon, cacheFolder: path.join(root, 'cache') }
+    const { caffemodel, ...found } = await exportModel(
+      { kind: 'checkpoint', runFolder: run.path },
+      'onnx',
+      file,
+      deps,
+    )
+    if (found.verification.kind !== 'onnxruntime') throw new Error('not run in onnxruntime')
+    const now = new Date().toISOString()
+    await writeModel(folder, {
+      ...{ formatVersion: 1, id: 'onnx-1', format: 'onnx', file, ownFile: true, latency: null },
+      ...{ ...found, referenceBytes: caffemodel.bytes, created: now, verifiedAt: now },
+    })
+    const { exported } = await readRunHistory(data.summary, run)
+    const verified = parse(htmlReport({ ...data, exported }))
+    const section = [...verified.querySelectorAll('section')].find(
+      (candidate) => candidate.querySelector('h2')?.textContent === 'Verification of the export',
+    )
+    const rows = [...(section?.querySelectorAll('tr') ?? [])].map((row) =>
+      [...row.children].map((cell) => cell.textContent?.trim()),
+    )
+    const { images, accuracyEngine, accuracyOnnx, agreement, maxAbsDiff, tolerance } = found.verification
+    expect(images).toBe(10_000)
+    expect(accuracyOnnx).toBe(result.accuracy)
+    expect(section?.querySelector('.good')?.textContent).toContain('whole test set (10,000 images)')
+    expect(rows).toEqual([
+      ['File', file],
+      ['Checkpoint at iteration', integer(found.checkpoint?.iteration ?? Number.NaN)],
+      ['Accuracy, engine', percent(accuracyEngine)],
+      ['Accuracy, onnxruntime', percent(accuracyOnnx)],
+      ['Same class', percent(agreement)],
+      [
+        'Largest difference',
+        `${maxAbsDiff.toExponential(1)} in a probability (allowed ${tolerance.toExponential(1)})`,
+      ],
+      ['File size', bytes(statSync(file).size)],
+      ['File size, gzipped', bytes(found.gzipBytes)],
+      ['Caffemodel before', bytes(statSync(path.join(root, "model 'a'", 'tiny.caffemodel')).size)],
+    ])
+  })
+
+  it('tells times in the units of its language', () => {
+    const [english, chinese] = [reportTexts.en.durations, reportTexts['zh-CN'].durations]
+    expect([12, 192, 7320].map((seconds) => duration(seconds, english))).toEqual([
+      '12 s',
+      '3 min 12 s',
+      '2 h 2 min',
+    ])
+    expect([12, 192, 7320].map((seconds) => duration(seconds, chinese))).toEqual([
+      '12 秒',
+      '3 分 12 秒',
+      '2 小时 2 分',
+    ])
+    const time = parse(htmlReport(data, 'zh-CN')).querySelector('[data-figure=time]')
+    expect(time?.textContent).toBe(duration(result.seconds.total, chinese))
   })
 
   it('is written in Chinese too', () => {
