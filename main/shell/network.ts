@@ -33,7 +33,7 @@ export function isLocal(address: string): boolean {
 
 export function blockNetwork(session: Session): void {
   session.webRequest.onBeforeRequest((details, answer) => answer({ cancel: !isLocal(details.url) }))
-  // Dictionaries would be downloaded; the window's spell checker is off as well.
+  // Neither keeps Chromium from looking up the dictionaries' host at the start: lockNavigation's host-resolver-rules do.
   session.setSpellCheckerEnabled(false)
   session.setSpellCheckerDictionaryDownloadURL('app://none/')
 }
