@@ -122,8 +122,14 @@ function startAgain(workingFolder: string, ...named: string[]): Promise<number |
   return new Promise((resolve, reject) => second.once('exit', resolve).once('error', reject))
 }
 
+/** Asking begins once the window is drawn: before its page is there, it has no door to main. */
+async function launch(folder?: string): Promise<void> {
+  studio = await launchStudio(folder)
+  await studio.page.getByRole('link', { name: 'Settings' }).waitFor()
+}
+
 beforeAll(async () => {
-  studio = await launchStudio()
+  await launch()
   userData = studio.userData
   projectId = (await listProjects())[0].id
   await watchMain()
@@ -192,7 +198,7 @@ describe('while a run is on', () => {
     const exit = ended(studio)
     await closeWindow('pause-and-quit')
     await exit
-    studio = await launchStudio(userData)
+    await launch(userData)
     expect(await stateOf(run)).toBe('paused')
     const kept = await iterationsOf(run)
     expect(kept).toBeGreaterThan(0)
@@ -229,7 +235,7 @@ describe('another data folder', () => {
     // the page may be gone before the click has its answer
     await Promise.all([exit, button.click().catch(() => undefined)])
     expect(studio.stderr()).toContain('asked for the next start')
-    studio = await launchStudio(userData)
+    await launch(userData)
     await studio.page.getByRole('link', { name: 'Settings' }).click()
   }
 
