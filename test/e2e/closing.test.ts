@@ -52,8 +52,7 @@ async function call<T>(channel: keyof Api, request?: unknown): Promise<T> {
 /** The projects, once the sample is among them. */
 async function listProjects(): Promise<ProjectList['projects']> {
   for (;;) {
-    const { preparing, projects, problems } = await call<ProjectList>('projects:list')
-    if (problems.length > 0) throw new Error(problems[0].message)
+    const { preparing, projects } = await call<ProjectList>('projects:list')
     if (preparing === null && projects.length > 0) return projects
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
