@@ -43,7 +43,8 @@ export class ProjectStore {
     const entries = await readdir(this.options.folder, { withFileTypes: true })
     const projects: Project[] = []
     const unreadable: AppError[] = []
-    for (const entry of entries.filter((candidate) => candidate.isDirectory())) {
+    for (const entry of entries.filter(({ name }) => !name.startsWith('.'))) {
+      if (!entry.isDirectory()) continue
       try {
         projects.push(await this.open(entry.name))
       } catch (error) {
@@ -65,8 +66,11 @@ export class ProjectStore {
       report,
       referenceAccuracy: null,
     }
-    await mkdir(this.folderOf(project.id), { recursive: true })
-    await this.save(project)
+    // Under a name that is not listed until it is whole.
+    const partial = this.folderOf(`.${project.id}`)
+    await mkdir(partial, { recursive: true })
+    await writeWhole(path.join(partial, projectFile), serialise(project))
+    await rename(partial, this.folderOf(project.id))
     return project
   }
 
@@ -86,7 +90,7 @@ export class ProjectStore {
   }
 
   async save(project: Project): Promise<void> {
-    await writeWhole(path.join(this.folderOf(project.id), projectFile), JSON.stringify(project, null, 1))
+    await writeWhole(path.join(this.folderOf(project.id), projectFile), serialise(project))
   }
 
   /** Reads, changes and writes a project as one step. */
@@ -162,6 +166,10 @@ function projectId(name: string): string {
     .replace(/^-+|-+$/g, '')
     .slice(0, 40)
   return `${words === '' ? 'project' : words.replace(/-+$/, '')}-${randomBytes(4).toString('hex')}`
+}
+
+function serialise(project: Project): string {
+  return JSON.stringify(project, null, 1)
 }
 
 async function writeWhole(file: string, text: string): Promise<void> {

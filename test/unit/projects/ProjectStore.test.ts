@@ -35,6 +35,15 @@ describe('ProjectStore', () => {
     expect(await readdir(store.folderOf(id))).toEqual(['project.json'])
   })
 
+  it('is never listed half made', async () => {
+    let making = true
+    const all = Promise.all(Array.from({ length: 40 }, () => store.create(exampleReport)))
+    void all.finally(() => (making = false))
+    while (making) expect((await store.list()).unreadable).toEqual([])
+    await all
+    expect((await store.list()).projects.length).toBe(40)
+  })
+
   it('names a project whose name has no letters', async () => {
     expect((await store.create(exampleReport, '网络')).id).toMatch(/^project-[0-9a-f]{8}$/)
   })
