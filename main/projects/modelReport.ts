@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises'
 import type { ImportedModel } from '../caffe/model'
 import { ensureTrainable, parameterCount, prunableLayers } from '../net/analysis'
 import { AppError, describeError } from '../net/errors'
-import { count, isPrunable, type LayerOf, type NetGraph } from '../net/graph'
+import { count, isPrunable, type LayerOf, type NetGraph, type Phase } from '../net/graph'
 import { generalRule, type NetFacts } from '../olmp/presets'
 import type { OlmpSettings } from '../olmp/settings'
 import type { DatasetFact, FileChoice, LayerFact, ModelReport, ObstacleCode } from './types'
@@ -63,13 +63,25 @@ function prunableCount(graph: NetGraph): number {
     .reduce((sum, { shape }) => sum + count(shape), 0)
 }
 
+const NO_DATASET: { code: ObstacleCode; text: string } = {
+  code: 'no-dataset',
+  text: 'Say where the data is: the source the net names is not here.',
+}
+
+function dataMissing(model: ImportedModel, phase: Phase): boolean {
+  return model.data.some((data) => data.phase === phase && data.resolved === null)
+}
+
 /** What stands in the way: a word for programs, a sentence for the reader. */
 function findObstacle(model: ImportedModel): { code: ObstacleCode; text: string } | null {
+  // Without its data the shapes of a net may not be known, so that there is no graph of it yet.
+  if (model.train === null && dataMissing(model, 'TRAIN')) return NO_DATASET
   if (model.train === null)
     return {
       code: 'no-train-net',
       text: 'There is no training net in the folder: add the train_val or train_test prototxt.',
     }
+  if (model.test === null && dataMissing(model, 'TEST')) return NO_DATASET
   if (model.test === null)
     return { code: 'no-test-net', text: 'The net has no test phase, so its accuracy cannot be measured.' }
   if (model.solver === null)
@@ -79,8 +91,7 @@ function findObstacle(model: ImportedModel): { code: ObstacleCode; text: string 
     }
   if (model.weights === null)
     return { code: 'no-weights', text: 'There are no trained weights in the folder: add the caffemodel.' }
-  if (model.data.some(({ resolved }) => resolved === null))
-    return { code: 'no-dataset', text: 'Say where the data is: the source the net names is not here.' }
+  if (dataMissing(model, 'TRAIN') || dataMissing(model, 'TEST')) return NO_DATASET
   try {
     ensureTrainable(model.train)
     return null
