@@ -171,6 +171,10 @@ export interface Session {
   setRates(rates: Float64Array): Promise<void>
   /** Masks the layers given anew with the current rates (hysteresis 0.9 t / 1.1 t). */
   remask(layers: number[]): Promise<void>
+  /** Promises that masks will not change: gradients, decay and momentum are then computed for kept values alone. Their
+   *  course stays the same but for rounding, and for clip_gradients, whose norm is then that of the kept. Any change of a
+   *  mask takes the promise back. Part of the saved state. */
+  freezeMasks(frozen: boolean): Promise<void>
   keptCounts(): Promise<KeptCounts[]>
   /** Fitness material for a population: candidate p has rates[p * L ... p * L + L). Each is applied to the masks, and the
    *  train net runs forward on the batch already loaded. 'independent': every candidate starts from the present masks,

@@ -105,6 +105,7 @@ export class Compressor {
   private stopping = false
   private interruptible = false
   private checkpointed: string | null = null
+  private frozen = false
 
   constructor(private readonly options: CompressorOptions) {
     const { session, net, settings, state } = options
@@ -193,6 +194,7 @@ export class Compressor {
       await this.train(1, new Uint32Array(remaskWords(this.net.prunable.length)))
       return
     }
+    await this.freezeMasks()
     this.tellPhase()
     if (this.remask === null) {
       if (this.schedule.isCheckpoint(this.iteration)) await this.checkpoint()
@@ -207,6 +209,13 @@ export class Compressor {
     }
     if (this.search !== null) await this.runSearch(this.search)
     if (!this.stopping) await this.finishSearchIteration()
+  }
+
+  /** From pruneStop on nothing is drawn any more; the session then trains what is kept alone. */
+  private async freezeMasks(): Promise<void> {
+    if (this.frozen || !this.masksFrozen) return
+    await this.session.freezeMasks(true)
+    this.frozen = true
   }
 
   private tellPhase(): void {

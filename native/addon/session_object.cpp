@@ -23,7 +23,8 @@ Napi::Function SessionObject::define(Napi::Env env) {
        InstanceMethod<&SessionObject::forward>("forward"), InstanceMethod<&SessionObject::backward>("backward"),
        InstanceMethod<&SessionObject::compute_moments>("computeMoments"),
        InstanceMethod<&SessionObject::set_moments>("setMoments"), InstanceMethod<&SessionObject::set_rates>("setRates"),
-       InstanceMethod<&SessionObject::remask>("remask"), InstanceMethod<&SessionObject::kept_counts>("keptCounts"),
+       InstanceMethod<&SessionObject::remask>("remask"),
+       InstanceMethod<&SessionObject::freeze_masks>("freezeMasks"), InstanceMethod<&SessionObject::kept_counts>("keptCounts"),
        InstanceMethod<&SessionObject::evaluate_rates>("evaluateRates"),
        InstanceMethod<&SessionObject::save_state>("saveState"), InstanceMethod<&SessionObject::load_state>("loadState"),
        InstanceMethod<&SessionObject::cancel>("cancel"), InstanceMethod<&SessionObject::close>("close")});
@@ -201,6 +202,13 @@ Napi::Value SessionObject::set_rates(const Napi::CallbackInfo& info) {
 Napi::Value SessionObject::remask(const Napi::CallbackInfo& info) {
   return enqueue(info, [&] {
     return [layers = to_indices(info[0], "layers")](Session& session) { session.remask(layers); };
+  });
+}
+
+Napi::Value SessionObject::freeze_masks(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    if (!info[0].IsBoolean()) throw Error("bad-argument", "frozen must be true or false");
+    return [frozen = info[0].As<Napi::Boolean>().Value()](Session& session) { session.freeze_masks(frozen); };
   });
 }
 

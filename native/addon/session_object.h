@@ -54,6 +54,7 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value set_moments(const Napi::CallbackInfo& info);
   Napi::Value set_rates(const Napi::CallbackInfo& info);
   Napi::Value remask(const Napi::CallbackInfo& info);
+  Napi::Value freeze_masks(const Napi::CallbackInfo& info);
   Napi::Value kept_counts(const Napi::CallbackInfo& info);
   Napi::Value evaluate_rates(const Napi::CallbackInfo& info);
   Napi::Value save_state(const Napi::CallbackInfo& info);

@@ -41,6 +41,14 @@ class CpuBackend final : public Backend {
   void copy_in(float* to, const float* host, std::int64_t floats) override { copy(to, host, floats); }
   void copy_out(float* host, const float* from, std::int64_t floats) override { copy(host, from, floats); }
 
+  bool has_gather() const override { return true; }
+  void gather(float* to, const float* from, const std::vector<std::int32_t>& places) override {
+    for (std::size_t i = 0; i < places.size(); ++i) to[i] = from[places[i]];
+  }
+  void scatter(float* to, const float* from, const std::vector<std::int32_t>& places) override {
+    for (std::size_t i = 0; i < places.size(); ++i) to[places[i]] = from[i];
+  }
+
   std::unique_ptr<Layer> make_layer(LayerContext context) override {
     const auto factory = layers_.find(context.type);
     if (factory == layers_.end()) {

@@ -14,7 +14,7 @@ inline float begin_gradient(Parameter& parameter) {
     parameter.diff_cleared = false;
     return 0.0F;
   }
-  if (parameter.mask != nullptr) {
+  if (parameter.mask != nullptr && !parameter.frozen) {
     float* diff = parameter.tensor.diff;
     for (std::int64_t i = 0; i < parameter.tensor.count(); ++i) diff[i] *= parameter.mask[i];
   }

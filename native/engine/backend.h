@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/layer.h"
 
@@ -36,6 +37,13 @@ class Backend {
   virtual void copy_within(float* to, const float* from, std::int64_t floats) {
     std::memcpy(to, from, static_cast<std::size_t>(floats) * sizeof(float));
   }
+
+  // Chosen elements: to[i] = from[places[i]], and to[places[i]] = from[i]; `places` are host memory. A backend that has them
+  // confines the gradients and updates of frozen parameters to the kept places (Parameter::frozen); elsewhere freezing
+  // masks changes nothing.
+  virtual bool has_gather() const { return false; }
+  virtual void gather(float* /*to*/, const float* /*from*/, const std::vector<std::int32_t>& /*places*/) {}
+  virtual void scatter(float* /*to*/, const float* /*from*/, const std::vector<std::int32_t>& /*places*/) {}
 
   // Throws Error("unknown-layer") naming type and layer.
   virtual std::unique_ptr<Layer> make_layer(LayerContext context) = 0;

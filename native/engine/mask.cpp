@@ -26,12 +26,12 @@ Masks::Masks(Backend& backend, const ParameterStore& parameters, RateEncoding en
     : backend_(backend), encoding_(encoding), layers_(parameters.prunable_layers().size()) {
   for (const auto& parameter : parameters.all()) {
     if (parameter->prunable < 0) continue;
-    layers_[static_cast<std::size_t>(parameter->prunable)].entries.push_back({parameter.get(), 0});
+    layers_[static_cast<std::size_t>(parameter->prunable)].parameters.push_back(parameter.get());
   }
   for (LayerMasks& layer : layers_) {
     layer.settled = kUnknown;
-    std::sort(layer.entries.begin(), layer.entries.end(),
-              [](const Entry& a, const Entry& b) { return a.parameter->slot < b.parameter->slot; });
+    std::sort(layer.parameters.begin(), layer.parameters.end(),
+              [](const Parameter* a, const Parameter* b) { return a->slot < b->slot; });
   }
 }
 
@@ -39,8 +39,8 @@ std::vector<LayerMoments> Masks::compute_moments() {
   std::vector<LayerMoments> moments;
   for (const LayerMasks& layer : layers_) {
     Backend::AbsMoments sums;
-    for (const Entry& entry : layer.entries) {
-      const auto part = backend_.abs_moments(entry.parameter->tensor.data, entry.parameter->tensor.count());
+    for (const Parameter* parameter : layer.parameters) {
+      const auto part = backend_.abs_moments(parameter->tensor.data, parameter->tensor.count());
       sums.sum += part.sum;
       sums.sum_of_squares += part.sum_of_squares;
       sums.nonzero += part.nonzero;
@@ -95,7 +95,7 @@ float Masks::first_element(std::size_t layer) const {
   const LayerMasks& masks = layers_[layer];
   if (!masks.masked) return 1;
   float element = 0;
-  backend_.copy_out(&element, masks.entries.front().parameter->mask, 1);
+  backend_.copy_out(&element, masks.parameters.front()->mask, 1);
   return element;
 }
 
@@ -119,10 +119,10 @@ void Masks::apply(std::size_t layer, double rate) {
 }
 
 void Masks::apply_threshold(LayerMasks& layer, float threshold) {
-  for (Entry& entry : layer.entries) {
-    Parameter& parameter = *entry.parameter;
-    entry.kept = backend_.update_mask(parameter.mask, parameter.tensor.data, threshold, parameter.tensor.count());
-    refresh(parameter);
+  for (Parameter* parameter : layer.parameters) {
+    const Tensor& values = parameter->tensor;
+    mask_changed(*parameter, backend_.update_mask(parameter->mask, values.data, threshold, values.count()));
+    refresh(*parameter);
   }
   layer.settled = threshold;
 }
@@ -131,26 +131,49 @@ void Masks::refresh(Parameter& parameter) {
   backend_.multiply(parameter.masked_buffer.get(), parameter.tensor.data, parameter.mask, parameter.tensor.count());
 }
 
+void Masks::mask_changed(Parameter& parameter, std::int64_t kept) {
+  parameter.kept = kept;
+  ++parameter.mask_version;
+  freeze(false);
+}
+
+void Masks::freeze(bool frozen) {
+  if (frozen == frozen_) return;
+  frozen_ = frozen;
+  for (LayerMasks& layer : layers_) {
+    for (Parameter* parameter : layer.parameters) {
+      parameter->frozen = frozen && layer.masked && backend_.has_gather();
+      parameter->kept_places.clear();
+      if (!parameter->frozen) continue;
+      const std::int64_t n = parameter->tensor.count();
+      std::vector<float> mask(static_cast<std::size_t>(n));
+      backend_.copy_out(mask.data(), parameter->mask, n);
+      parameter->kept_places.reserve(static_cast<std::size_t>(parameter->kept));
+      for (std::size_t i = 0; i < mask.size(); ++i) {
+        if (mask[i] != 0.0F) parameter->kept_places.push_back(static_cast<std::int32_t>(i));
+      }
+    }
+  }
+}
+
 void Masks::create(std::size_t layer) {
   LayerMasks& masks = layers_[layer];
   if (masks.masked) return;
-  for (Entry& entry : masks.entries) {
-    Parameter& parameter = *entry.parameter;
-    const std::int64_t n = parameter.tensor.count();
-    if (!parameter.mask_buffer) {
-      parameter.mask_buffer = backend_.allocate(n, "mask of " + parameter.tensor.name);
-      parameter.masked_buffer = backend_.allocate(n, "masked values of " + parameter.tensor.name);
+  for (Parameter* parameter : masks.parameters) {
+    const std::int64_t n = parameter->tensor.count();
+    if (!parameter->mask_buffer) {
+      parameter->mask_buffer = backend_.allocate(n, "mask of " + parameter->tensor.name);
+      parameter->masked_buffer = backend_.allocate(n, "masked values of " + parameter->tensor.name);
     }
   }
-  for (Entry& entry : masks.entries) {
-    Parameter& parameter = *entry.parameter;
-    const std::int64_t n = parameter.tensor.count();
+  for (Parameter* parameter : masks.parameters) {
+    const std::int64_t n = parameter->tensor.count();
     const std::vector<float> ones(static_cast<std::size_t>(n), 1.0f);
-    backend_.copy_in(parameter.mask_buffer.get(), ones.data(), n);
-    backend_.copy_within(parameter.masked_buffer.get(), parameter.tensor.data, n);
-    parameter.mask = parameter.mask_buffer.get();
-    parameter.effective = parameter.masked_buffer.get();
-    entry.kept = n;
+    backend_.copy_in(parameter->mask_buffer.get(), ones.data(), n);
+    backend_.copy_within(parameter->masked_buffer.get(), parameter->tensor.data, n);
+    parameter->mask = parameter->mask_buffer.get();
+    parameter->effective = parameter->masked_buffer.get();
+    mask_changed(*parameter, n);
   }
   masks.masked = true;
   masks.settled = kUnknown;
@@ -158,9 +181,10 @@ void Masks::create(std::size_t layer) {
 
 void Masks::remove(std::size_t layer) {
   LayerMasks& masks = layers_[layer];
-  for (Entry& entry : masks.entries) {
-    entry.parameter->mask = nullptr;
-    entry.parameter->effective = entry.parameter->tensor.data;
+  for (Parameter* parameter : masks.parameters) {
+    parameter->mask = nullptr;
+    parameter->effective = parameter->tensor.data;
+    mask_changed(*parameter, parameter->tensor.count());
   }
   masks.masked = false;
   masks.settled = kUnknown;
@@ -177,9 +201,7 @@ void Masks::set_mask(Parameter& parameter, const float* host) {
   const auto layer = static_cast<std::size_t>(parameter.prunable);
   create(layer);
   backend_.copy_in(parameter.mask, host, n);
-  for (Entry& entry : layers_[layer].entries) {
-    if (entry.parameter == &parameter) entry.kept = backend_.abs_moments(parameter.mask, n).nonzero;
-  }
+  mask_changed(parameter, backend_.abs_moments(parameter.mask, n).nonzero);
   values_changed(parameter);
 }
 
@@ -193,16 +215,25 @@ void Masks::values_changed(Parameter& parameter) {
 
 void Masks::values_changed() {
   for (LayerMasks& layer : layers_) {
-    for (Entry& entry : layer.entries) values_changed(*entry.parameter);
+    for (Parameter* parameter : layer.parameters) values_changed(*parameter);
+  }
+}
+
+void Masks::values_updated() {
+  for (LayerMasks& layer : layers_) {
+    layer.settled = kUnknown;
+    for (Parameter* parameter : layer.parameters) {
+      if (layer.masked && !parameter->frozen) refresh(*parameter);
+    }
   }
 }
 
 KeptCounts Masks::counts(std::size_t layer) const {
   KeptCounts counts;
-  for (const Entry& entry : layers_[layer].entries) {
-    const std::int64_t n = entry.parameter->tensor.count();
-    const std::int64_t kept = layers_[layer].masked ? entry.kept : n;
-    const bool weights = entry.parameter->slot == 0;
+  for (const Parameter* parameter : layers_[layer].parameters) {
+    const std::int64_t n = parameter->tensor.count();
+    const std::int64_t kept = layers_[layer].masked ? parameter->kept : n;
+    const bool weights = parameter->slot == 0;
     (weights ? counts.weights : counts.biases) += n;
     (weights ? counts.kept_weights : counts.kept_biases) += kept;
   }
@@ -221,8 +252,8 @@ std::int64_t Masks::kept() const {
 std::int64_t Masks::memory_bytes() const {
   std::int64_t floats = 0;
   for (const LayerMasks& layer : layers_) {
-    for (const Entry& entry : layer.entries) {
-      if (entry.parameter->mask_buffer) floats += 2 * entry.parameter->tensor.count();
+    for (const Parameter* parameter : layer.parameters) {
+      if (parameter->mask_buffer) floats += 2 * parameter->tensor.count();
     }
   }
   return floats * static_cast<std::int64_t>(sizeof(float));
@@ -269,28 +300,28 @@ void MaskTrial::apply(std::size_t layer, double rate) {
 
 void MaskTrial::save(std::size_t layer) {
   Base& base = bases_[layer];
-  for (const Masks::Entry& entry : masks_.layers_[layer].entries) {
-    const std::int64_t n = entry.parameter->tensor.count();
-    base.masks.push_back(masks_.backend_.allocate(n, "saved mask of " + entry.parameter->tensor.name));
-    masks_.backend_.copy_within(base.masks.back().get(), entry.parameter->mask, n);
-    base.kept.push_back(entry.kept);
+  for (const Parameter* parameter : masks_.layers_[layer].parameters) {
+    const std::int64_t n = parameter->tensor.count();
+    base.masks.push_back(masks_.backend_.allocate(n, "saved mask of " + parameter->tensor.name));
+    masks_.backend_.copy_within(base.masks.back().get(), parameter->mask, n);
+    base.kept.push_back(parameter->kept);
   }
 }
 
 void MaskTrial::restore_masks(std::size_t layer) {
   const Base& base = bases_[layer];
   Masks::LayerMasks& live = masks_.layers_[layer];
-  for (std::size_t i = 0; i < live.entries.size(); ++i) {
-    const Parameter& parameter = *live.entries[i].parameter;
+  for (std::size_t i = 0; i < live.parameters.size(); ++i) {
+    Parameter& parameter = *live.parameters[i];
     masks_.backend_.copy_within(parameter.mask, base.masks[i].get(), parameter.tensor.count());
-    live.entries[i].kept = base.kept[i];
+    masks_.mask_changed(parameter, base.kept[i]);
   }
   live.settled = base.settled;
 }
 
 void MaskTrial::restore(std::size_t layer) {
   restore_masks(layer);
-  for (const Masks::Entry& entry : masks_.layers_[layer].entries) masks_.refresh(*entry.parameter);
+  for (Parameter* parameter : masks_.layers_[layer].parameters) masks_.refresh(*parameter);
   bases_[layer].tried = kUnknown;
 }
 

@@ -56,6 +56,12 @@ class Masks {
   // Masks the layer anew with this rate. Throws Error("no-moments").
   void apply(std::size_t layer, double rate);
 
+  // The caller promises that masks will not change: gradients and updates are then confined to what they keep, which
+  // changes nothing for the kept values (but for rounding, and for the norm of clip_gradients, which counts them alone).
+  // Masks that change nevertheless are no longer frozen, nor any other.
+  void freeze(bool frozen);
+  bool frozen() const { return frozen_; }
+
   // Copies 0s and 1s from host memory. Throws Error("bad-argument") for other values or a parameter without masks.
   void set_mask(Parameter& parameter, const float* host);
   // All ones, allocated at first call.
@@ -66,6 +72,8 @@ class Masks {
   // To be called after values of a parameter (or of any) were changed.
   void values_changed(Parameter& parameter);
   void values_changed();
+  // To be called after the solver's update, which keeps the masked values of frozen parameters itself.
+  void values_updated();
 
   KeptCounts counts(std::size_t layer) const;
   std::int64_t kept() const;  // weights and biases over all prunable layers
@@ -73,12 +81,8 @@ class Masks {
 
  private:
   friend class MaskTrial;
-  struct Entry {
-    Parameter* parameter;
-    std::int64_t kept;  // meaningful where masked
-  };
   struct LayerMasks {
-    std::vector<Entry> entries;  // by slot: weights first
+    std::vector<Parameter*> parameters;  // by slot: weights first
     bool masked = false;
     // Threshold whose application would change nothing (NaN: not known). Applying a threshold twice to unchanged
     // values changes nothing the second time.
@@ -90,12 +94,15 @@ class Masks {
   float first_element(std::size_t layer) const;
   void apply_threshold(LayerMasks& layer, float threshold);
   void refresh(Parameter& parameter);
+  // To be called after a parameter's mask was changed.
+  void mask_changed(Parameter& parameter, std::int64_t kept);
 
   Backend& backend_;
   RateEncoding encoding_;
   std::vector<LayerMasks> layers_;
   std::vector<LayerMoments> moments_;
   std::vector<double> rates_;
+  bool frozen_ = false;
 };
 
 // Applies rates as if each met the masks present when the trial began, and puts those back, bit for bit, at its end.

@@ -162,7 +162,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
       break;
     }
     row[width - 1] = solver_->update(iteration_);
-    masks_->values_changed();
+    masks_->values_updated();
     ++iteration_;
     ++result.completed;
     result.rows.insert(result.rows.end(), row.begin(), row.end());

@@ -98,6 +98,7 @@ class Session {
   void set_moments(std::vector<LayerMoments> moments) { masks_->set_moments(std::move(moments)); }
   void set_rates(std::vector<double> rates) { masks_->set_rates(std::move(rates)); }
   void remask(const std::vector<std::size_t>& layers);
+  void freeze_masks(bool frozen) { masks_->freeze(frozen); }
   std::vector<KeptCounts> kept_counts() const;
   // Candidates not reached before a cancellation are missing from the end of the result.
   RateEvaluations evaluate_rates(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled);

@@ -131,6 +131,7 @@ void Session::save_state(const std::string& file) const {
   if (train_) meta["train"] = {{"batch_loaded", train_->batch_loaded()}, {"sources", describe_sources(*train_)}};
   if (test_) meta["test"] = {{"batch_loaded", test_->batch_loaded()}, {"sources", describe_sources(*test_)}};
   meta["rates"] = masks_->rates();
+  meta["masks_frozen"] = masks_->frozen();
   meta["moments"] = nlohmann::json::array();
   for (const LayerMoments& layer : masks_->moments()) {
     meta["moments"].push_back({{"mu", layer.mu}, {"sigma", layer.sigma}, {"nonzero", layer.nonzero}});
@@ -166,6 +167,7 @@ void Session::check_state(const StateReader& reader) const {
   }
   if (meta.at("iteration").get<int>() < 0) reader.fail("the checkpoint has a negative iteration");
   meta.at("random").get<Random::State>();
+  meta.value("masks_frozen", false);  // absent in older files; throws where malformed
   const std::size_t layers = masks_->layers();
   const auto rates = meta.at("rates").get<std::vector<double>>();
   if (!rates.empty() && rates.size() != layers) reader.fail("the checkpoint has rates of another number of layers");
@@ -239,6 +241,7 @@ void Session::load_state(const std::string& file) {
       moments.push_back({layer.at("mu"), layer.at("sigma"), layer.at("nonzero")});
     }
     masks_->restore_numbers(std::move(moments), meta.at("rates"));
+    masks_->freeze(meta.value("masks_frozen", false));
     random_.set_state(meta.at("random"));
     iteration_ = meta.at("iteration");
   } catch (const nlohmann::json::exception& error) {

@@ -106,14 +106,56 @@ void Solver::clear_gradients() {
 }
 
 // SGDSolver::ClipGradients: by the norm of all accumulated gradients together, before normalisation.
-float Solver::clipping_factor() const {
+float Solver::clipping_factor() {
   if (spec_.clip_gradients < 0) return 1;
   double sum = 0;
   for (const auto& parameter : parameters_.all()) {
-    if (parameter->lr_mult != 0) sum += backend_.sum_of_squares(parameter->tensor.diff, parameter->tensor.count());
+    if (parameter->lr_mult != 0) sum += sum_of_squares(*parameter);
   }
   const auto norm = static_cast<float>(std::sqrt(sum));
   return norm > spec_.clip_gradients ? spec_.clip_gradients / norm : 1;
+}
+
+// The part-th of the scratch arrays, which hold the kept elements of any one frozen parameter.
+float* Solver::scratch(int part, const Parameter& parameter) {
+  const auto n = static_cast<std::int64_t>(parameter.kept_places.size());
+  if (n > scratch_size_) {
+    scratch_ = backend_.allocate((2 + history_parts()) * n, "the kept elements of " + parameter.tensor.name);
+    scratch_size_ = n;
+  }
+  return scratch_.get() + part * scratch_size_;
+}
+
+double Solver::sum_of_squares(const Parameter& parameter) {
+  const Tensor& tensor = parameter.tensor;
+  if (!parameter.frozen) return backend_.sum_of_squares(tensor.diff, tensor.count());
+  float* diff = scratch(1, parameter);
+  backend_.gather(diff, tensor.diff, parameter.kept_places);
+  return backend_.sum_of_squares(diff, static_cast<std::int64_t>(parameter.kept_places.size()));
+}
+
+void Solver::update(const UpdateRule& rule, Parameter& parameter, std::size_t index) {
+  const Tensor& tensor = parameter.tensor;
+  if (!parameter.frozen) {
+    backend_.update(rule, tensor.data, tensor.diff, history(index, 0), history(index, 1), tensor.count());
+    return;
+  }
+  const auto& places = parameter.kept_places;
+  float* value = scratch(0, parameter);
+  float* diff = scratch(1, parameter);
+  float* kept_history[2] = {nullptr, nullptr};
+  backend_.gather(value, tensor.data, places);
+  backend_.gather(diff, tensor.diff, places);
+  for (int part = 0; part < history_parts(); ++part) {
+    kept_history[part] = scratch(2 + part, parameter);
+    backend_.gather(kept_history[part], history(index, part), places);
+  }
+  backend_.update(rule, value, diff, kept_history[0], kept_history[1], static_cast<std::int64_t>(places.size()));
+  backend_.scatter(tensor.data, value, places);
+  backend_.scatter(parameter.masked_buffer.get(), value, places);
+  for (int part = 0; part < history_parts(); ++part) {
+    backend_.scatter(history(index, part), kept_history[part], places);
+  }
 }
 
 float Solver::update(int iteration) {
@@ -130,12 +172,11 @@ float Solver::update(int iteration) {
   rule.iteration = iteration;
   const auto& parameters = parameters_.all();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Parameter& parameter = *parameters[i];
+    Parameter& parameter = *parameters[i];
     if (parameter.lr_mult == 0) continue;
     rule.rate = rate * parameter.lr_mult;
     rule.decay = spec_.weight_decay * parameter.decay_mult;
-    backend_.update(rule, parameter.tensor.data, parameter.tensor.diff, history(i, 0), history(i, 1),
-                    parameter.tensor.count());
+    update(rule, parameter, i);
   }
   return rate;
 }

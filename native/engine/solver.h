@@ -50,7 +50,7 @@ class Solver {
   // Before the passes of an iteration: the next gradient of a parameter overwrites what its diff holds.
   void clear_gradients();
   // Clips, normalises, regularises and updates, from the gradients accumulated over iter_size passes. Parameters with
-  // lr_mult 0 are left alone. Returns the learning rate used.
+  // lr_mult 0 are left alone, and so is what frozen masks do not keep; their masked values are kept up to date. Returns the learning rate used.
   float update(int iteration);
 
   // History `part` (0 or 1) of a parameter by its position in the store, or null where the solver keeps none.
@@ -59,12 +59,18 @@ class Solver {
   std::int64_t memory_bytes() const;
 
  private:
-  float clipping_factor() const;
+  float clipping_factor();
+  double sum_of_squares(const Parameter& parameter);
+  float* scratch(int part, const Parameter& parameter);
+  void update(const UpdateRule& rule, Parameter& parameter, std::size_t index);
 
   SolverSpec spec_;
   Backend& backend_;
   const ParameterStore& parameters_;
   std::vector<std::vector<FloatBuffer>> history_;  // [part][parameter]
+  // Kept elements of one frozen parameter: value, diff and history side by side, `scratch_size_` floats each.
+  FloatBuffer scratch_{nullptr, [](float*) {}};
+  std::int64_t scratch_size_ = 0;
 };
 
 }  // namespace olmp

@@ -186,6 +186,39 @@ TEST_CASE("masks from outside") {
   CHECK(fixture.masks->kept() == 6 + 2 + 70001 + 5);
 }
 
+TEST_CASE("frozen masks list what they keep; any change of a mask ends that, and says so") {
+  Fixture fixture;
+  const Values given{1, 0, 1, 0, 1, 0};
+  const Parameter& weights = fixture.parameter("a", 0);
+  fixture.masks->set_mask(fixture.parameter("a", 0), given.data());
+  fixture.use_rates_as_thresholds();
+  const auto changes = [&](const auto& change) {
+    fixture.masks->freeze(true);
+    CHECK(weights.frozen);
+    CHECK_FALSE(fixture.parameter("b", 0).frozen);  // has no mask
+    const std::uint64_t version = weights.mask_version;
+    change();
+    CHECK(weights.frozen == fixture.masks->frozen());
+    CHECK(weights.kept_places.empty() != weights.frozen);
+    return weights.mask_version != version;
+  };
+  fixture.masks->freeze(true);
+  CHECK(weights.kept_places == std::vector<std::int32_t>{0, 2, 4});
+  CHECK_FALSE(changes([&] { fixture.set("a", 0, {1, 2, 3, 4, 5, 6}); }));
+  CHECK(fixture.masks->frozen());
+  CHECK(changes([&] { fixture.masks->set_mask(fixture.parameter("a", 0), given.data()); }));
+  CHECK_FALSE(fixture.masks->frozen());
+  CHECK(changes([&] { fixture.masks->apply(0, 1); }));
+  CHECK_FALSE(changes([&] { MaskTrial trial(*fixture.masks); }));
+  CHECK(changes([&] {
+    MaskTrial trial(*fixture.masks);
+    trial.apply(0, 2);
+  }));
+  fixture.masks->freeze(true);
+  fixture.masks->remove(0);
+  CHECK_FALSE(fixture.masks->frozen());
+}
+
 // What a candidate gives on masks that nobody touched before it.
 std::int64_t kept_alone(double first, double second, const std::vector<double>& before) {
   Fixture fixture;

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "engine/error.h"
+#include "engine/mask.h"
 #include "test/parameter_fixtures.h"
 
 namespace olmp {
@@ -153,6 +154,59 @@ TEST_CASE("gradients are clipped by their common norm before iter_size divides t
   Fixture within({{"momentum", 0}, {"weight_decay", 0}, {"clip_gradients", 5.1}}, {{1.0F, 1.0F}, {1.0F, 1.0F}});
   within.update({3.0F, 4.0F}, 0);
   CHECK(within.value(0) == doctest::Approx(0.5 - 0.1 * 3.0));
+}
+
+TEST_CASE("frozen masks: what is pruned is left alone, what is kept takes the same steps") {
+  for (const char* type : {"SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"}) {
+    CAPTURE(type);
+    const bool has_momentum = std::string(type) != "AdaGrad" && std::string(type) != "RMSProp";
+    const SolverSpec spec = parse_solver(solver_json({{"type", type}, {"momentum", has_momentum ? 0.9 : 0.0}}));
+    const auto backend = make_cpu_backend(1);
+    std::vector<std::vector<float>> values;
+    for (const bool frozen : {false, true}) {
+      ParameterStore store;
+      Parameter& parameter = *store.declare(*backend, test::layer_json("l", {{5}}), 0, 0);
+      Masks masks(*backend, store, RateEncoding::kExact);
+      Solver solver(spec, *backend, store);
+      std::fill_n(parameter.tensor.data, 5, 0.5F);
+      const float mask[] = {0, 1, 1, 0, 1};
+      masks.set_mask(parameter, mask);
+      masks.freeze(frozen);
+      CHECK(masks.frozen() == frozen);
+      for (int i = 0; i < 3; ++i) {
+        for (int j = 0; j < 5; ++j) parameter.tensor.diff[j] = static_cast<float>(i - j) / 4;
+        solver.update(i);
+        masks.values_updated();
+      }
+      std::vector<float> seen;
+      for (int j = 0; j < 5; ++j) {
+        CHECK(parameter.effective[j] == parameter.tensor.data[j] * mask[j]);
+        CHECK((parameter.tensor.data[j] == 0.5F) == (frozen && mask[j] == 0));
+        if (mask[j] == 0) continue;
+        seen.push_back(parameter.tensor.data[j]);
+        for (int part = 0; part < solver.history_parts(); ++part) seen.push_back(solver.history(0, part)[j]);
+      }
+      values.push_back(seen);
+    }
+    CHECK(values[0] == values[1]);
+  }
+}
+
+TEST_CASE("frozen masks: the norm that clips is that of the kept gradients") {
+  const auto backend = make_cpu_backend(1);
+  ParameterStore store;
+  Parameter& parameter = *store.declare(*backend, test::layer_json("l", {{3}}), 0, 0);
+  Masks masks(*backend, store, RateEncoding::kExact);
+  Solver solver(parse_solver(solver_json({{"momentum", 0}, {"weight_decay", 0}, {"clip_gradients", 2.5}})), *backend, store);
+  const float mask[] = {1, 0, 1};
+  masks.set_mask(parameter, mask);
+  masks.freeze(true);
+  const float gradients[] = {3, 1000, 4};  // norm 5: halved
+  std::copy_n(gradients, 3, parameter.tensor.diff);
+  solver.update(0);
+  CHECK(parameter.tensor.data[0] == doctest::Approx(-0.1 * 1.5));
+  CHECK(parameter.tensor.data[1] == 0);
+  CHECK(parameter.tensor.data[2] == doctest::Approx(-0.1 * 2.0));
 }
 
 TEST_CASE("a gradient that no pass wrote counts as zero") {

@@ -67,7 +67,8 @@ describe('Compressor, as published', () => {
     const run = prepare(settings)
     expect(await run.compressor.run()).toBe('finished')
     const names = run.session.calls.map((call) => call.name)
-    // one step; at iteration 0 the line with accuracy, all layers masked anew, a0, the start, ten generations
+    // one step; at iteration 0 the line with accuracy, all layers masked anew, a0, the start, ten generations; from
+    // pruneStop on masks are frozen
     expect(names).toEqual([
       'train',
       'forwardTrainBatch',
@@ -76,6 +77,7 @@ describe('Compressor, as published', () => {
       ...Array(11).fill('evaluateRates'),
       'train',
       'train',
+      'freezeMasks',
       'train',
       'rewind',
       'test',

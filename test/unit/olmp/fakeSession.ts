@@ -113,6 +113,10 @@ export class FakeSession implements Session {
     layers.forEach((l) => this.applyMask(l, this.rates[l]))
   }
 
+  async freezeMasks(frozen: boolean): Promise<void> {
+    this.calls.push({ name: 'freezeMasks', frozen })
+  }
+
   async evaluateRates(rates: Float64Array, mode: 'independent' | 'sequential'): Promise<RateEvaluations> {
     this.calls.push({ name: 'evaluateRates', mode, rates: [...rates] })
     const layers = this.prunableLayers.length
