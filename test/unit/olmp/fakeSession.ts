@@ -114,7 +114,7 @@ export class FakeSession implements Session {
   }
 
   async freezeMasks(frozen: boolean): Promise<void> {
-    this.calls.push({ name: 'freezeMasks', frozen })
+    if (frozen) this.calls.push({ name: 'freezeMasks' })
   }
 
   async evaluateRates(rates: Float64Array, mode: 'independent' | 'sequential'): Promise<RateEvaluations> {
