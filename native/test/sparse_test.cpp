@@ -5,10 +5,11 @@
 #include <cfloat>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "cpu/isa.h"
-#include "cpu/sparse_weights.h"
+#include "cpu/sparse_layer.h"
 #include "engine/random.h"
 
 namespace olmp {
@@ -171,6 +172,8 @@ TEST_CASE("products, input gradients and weight gradients equal their definition
           }
         });
 
+        std::vector<std::int32_t> all(static_cast<std::size_t>(outputs));
+        std::iota(all.begin(), all.end(), 0);
         SparseWeights list = list_of(problem);
         list.select(mask.data());
         list.gather(w.data());
@@ -188,7 +191,7 @@ TEST_CASE("products, input gradients and weight gradients equal their definition
             std::vector<float> part_dw(kept_dw.size(), kUnset);
             std::vector<float> part_db(db.size(), kUnset);
             k->backward_weights(list.product(), images, x.data(), dy.data(), nullptr, part_dw.data());
-            k->backward_bias(outputs, points, images, dy.data(), part_db.data());
+            k->backward_bias(all.data(), outputs, points, images, dy.data(), part_db.data());
             for (std::size_t i = 0; i < part_dw.size(); ++i) got_dw[i] += part_dw[i];
             for (std::size_t i = 0; i < part_db.size(); ++i) got_db[i] += part_db[i];
           }
@@ -271,6 +274,122 @@ TEST_CASE("a product with maxima equals the product followed by them") {
       }
     }
   }
+}
+
+// A parameter with a mask, as a session would hold it; the diff starts at `kBefore` everywhere.
+constexpr float kBefore = 0.25F;
+struct MaskedParameter {
+  MaskedParameter(std::vector<float> values, std::vector<float> mask_values)
+      : data(std::move(values)), mask(std::move(mask_values)), diff(data.size(), kBefore) {
+    parameter.tensor.shape = {static_cast<int>(data.size())};
+    parameter.tensor.data = data.data();
+    parameter.tensor.diff = diff.data();
+    parameter.effective = data.data();  // the list takes kept values alone
+    parameter.mask = mask.data();
+    parameter.mask_version = 1;
+    parameter.frozen = true;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+      if (mask[i] != 0) parameter.kept_places.push_back(static_cast<std::int32_t>(i));
+    }
+    parameter.kept = static_cast<std::int64_t>(parameter.kept_places.size());
+  }
+
+  std::vector<float> data;
+  std::vector<float> mask;
+  std::vector<float> diff;
+  Parameter parameter;
+};
+
+std::unique_ptr<SparseLayer> layer_of(const Problem& problem, int batch, int threads) {
+  ConvolutionGeometry g = problem.geometry;
+  g.images = batch;
+  if (g.input_points() > 1) return SparseLayer::convolution(g, threads, "layer");
+  return SparseLayer::inner_product(g.outputs, g.channels, problem.transposed, batch, threads);
+}
+
+TEST_CASE("a sparse layer equals the definition, with padding and at any number of threads") {
+  Random random(3);
+  for (const Problem& problem : problems()) {
+    for (const int batch : {5, 100}) {
+      for (const int threads : {1, 2, 3}) {
+        CAPTURE(problem.name);
+        CAPTURE(batch);
+        CAPTURE(threads);
+        const ConvolutionGeometry& g = problem.geometry;
+        const Reference reference{problem, g, batch};
+        const std::int64_t points = g.output_points();
+        const std::int64_t inputs = g.channels * g.input_points();
+        MaskedParameter w(random_values(reference.weights(), random), random_mask(reference.weights(), 0.04F, random));
+        MaskedParameter bias(random_values(g.outputs, random), random_mask(g.outputs, 0.5F, random));
+        const auto x = random_values(inputs * batch, random);
+        const auto dy = random_values(reference.y_points() * batch, random);
+        std::vector<double> y(dy.size());
+        std::vector<double> dx(x.size());
+        std::vector<double> dw(w.data.size(), static_cast<double>(kBefore));
+        std::vector<double> db(bias.data.size(), static_cast<double>(kBefore));
+        for (std::int64_t point = 0; point < reference.y_points(); ++point) {
+          const auto output = static_cast<std::size_t>(point / points);
+          for (int i = 0; i < batch; ++i) {
+            y[at(point, batch, i)] = static_cast<double>(bias.data[output]);
+            if (bias.mask[output] != 0) db[output] += static_cast<double>(dy[at(point, batch, i)]);
+          }
+        }
+        reference.for_each([&](std::int64_t from, std::int64_t position, std::int64_t to) {
+          const std::int64_t row = from / reference.padded(1) % reference.padded(0) - g.pad[0];
+          const std::int64_t column = from % reference.padded(1) - g.pad[1];
+          const auto p = static_cast<std::size_t>(position);
+          if (row < 0 || row >= g.input[0] || column < 0 || column >= g.input[1] || w.mask[p] == 0) return;
+          const std::int64_t channel = from / (reference.padded(0) * reference.padded(1));
+          const std::int64_t inside = (channel * g.input[0] + row) * g.input[1] + column;
+          for (int i = 0; i < batch; ++i) {
+            const auto value = static_cast<double>(x[at(inside, batch, i)]);
+            const auto gradient = static_cast<double>(dy[at(to, batch, i)]);
+            y[at(to, batch, i)] += static_cast<double>(w.data[p]) * value;
+            dx[at(inside, batch, i)] += static_cast<double>(w.data[p]) * gradient;
+            dw[p] += value * gradient;
+          }
+        });
+        const auto layer = layer_of(problem, batch, threads);
+        REQUIRE(layer->suits(w.parameter));
+        std::vector<float> got_y(y.size(), kUnset);
+        std::vector<float> got_dx(dx.size(), kUnset);
+        for (int pass = 0; pass < 2; ++pass) {  // nothing is left over from one to the next
+          layer->forward(x.data(), w.data.data(), bias.data.data(), got_y.data(), nullptr);
+          layer->backward_data(dy.data(), nullptr, got_dx.data());
+        }
+        layer->backward_weights(x.data(), dy.data(), nullptr, w.parameter);
+        layer->backward_bias(dy.data(), false, bias.parameter);
+        CHECK(largest_difference(got_y, y) < 1e-4);
+        CHECK(largest_difference(got_dx, dx) < 1e-4);
+        CHECK(largest_difference(w.diff, dw) < 1e-3);
+        CHECK(largest_difference(bias.diff, db) < 1e-3);
+      }
+    }
+  }
+}
+
+TEST_CASE("whether a list is worth it goes by the mask; another mask makes another list") {
+  const auto layer = SparseLayer::inner_product(4, 10, false, 3, 1);
+  std::vector<float> mask(40);
+  mask[7] = 1;
+  MaskedParameter w(std::vector<float>(40, 2.0F), mask);
+  CHECK(layer->suits(w.parameter));
+  std::vector<float> x(30, 1.0F);
+  std::vector<float> y(12);
+  layer->forward(x.data(), w.data.data(), nullptr, y.data(), nullptr);
+  CHECK(y[0] == 2.0F);
+  CHECK(y[3] == 0.0F);
+  w.mask[7] = 0;
+  w.mask[12] = 1;
+  ++w.parameter.mask_version;
+  CHECK(layer->suits(w.parameter));
+  layer->forward(x.data(), w.data.data(), nullptr, y.data(), nullptr);
+  CHECK(y[0] == 0.0F);
+  CHECK(y[3] == 2.0F);
+  w.parameter.kept = 30;
+  CHECK_FALSE(layer->suits(w.parameter));
+  w.parameter.mask = nullptr;
+  CHECK_FALSE(layer->suits(w.parameter));
 }
 
 }  // namespace

@@ -48,8 +48,9 @@ struct SparseKernels {
   // dw, by kept weight, = the gradient over the range's images.
   void (*backward_weights)(const SparseProduct& product, const ImageRange& images, const float* x, const float* dy,
                            const std::int8_t* chosen, float* dw);
-  // db[o] = the sum over the `points` rows of output o and the range's images.
-  void (*backward_bias)(int outputs, std::int64_t points, const ImageRange& images, const float* dy, float* db);
+  // db[i] = the sum over the `points` rows of output outputs[i] and the range's images.
+  void (*backward_bias)(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
+                        const float* dy, float* db);
 };
 
 namespace avx2 {

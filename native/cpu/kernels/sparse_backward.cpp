@@ -181,11 +181,12 @@ void sparse_backward_weights(const SparseProduct& product, const ImageRange& ima
   });
 }
 
-void sparse_backward_bias(int outputs, std::int64_t points, const ImageRange& images, const float* dy, float* db) {
+void sparse_backward_bias(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
+                          const float* dy, float* db) {
   for_blocks<kPointVectors>(images, [&](auto block, std::int64_t image) {
     LaneSums sums(db, image != images.begin);
-    const float* from = dy + image;
-    for (int output = 0; output < outputs; ++output) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float* from = dy + outputs[i] * points * images.stride + image;
       Vector sum = Vector::zero();
       for (std::int64_t point = 0; point < points; ++point, from += images.stride) {
         for (int v = 0; v < decltype(block)::kVectors; ++v) sum = sum + block.load(from, v);

@@ -9,6 +9,7 @@ void sparse_backward_data(const SparseProduct& product, const ImageRange& images
                           const std::int8_t* chosen, float* dx);
 void sparse_backward_weights(const SparseProduct& product, const ImageRange& images, const float* x, const float* dy,
                              const std::int8_t* chosen, float* dw);
-void sparse_backward_bias(int outputs, std::int64_t points, const ImageRange& images, const float* dy, float* db);
+void sparse_backward_bias(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
+                          const float* dy, float* db);
 
 }  // namespace olmp::OLMP_ISA
