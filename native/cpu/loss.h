@@ -54,6 +54,9 @@ class Normalization {
     }
   }
 
+  // Whether the divisor depends on the number of valid positions.
+  bool counts_valid() const { return mode_ == Mode::kValid; }
+
   // At least 1, so that a batch of ignored labels alone has loss 0 and not 0/0.
   float divisor(std::int64_t outer, std::int64_t inner, std::int64_t valid) const {
     std::int64_t positions = 1;

@@ -1,5 +1,5 @@
-// A backend is a table: a factory for every layer type, memory, and the operations on parameters. cpu/ implements it;
-// cuda/ will implement the same table.
+// A backend is a table: a factory for every layer type, memory, and the operations on parameters. cpu/ and cuda/
+// implement it.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,9 @@
 #include <vector>
 
 #include "engine/layer.h"
+#include "engine/update_rule.h"
 
 namespace olmp {
-
-// One parameter update's numbers; rate and decay already include the parameter's lr_mult / decay_mult.
-struct UpdateRule {
-  enum class Type { kSgd, kNesterov, kAdaGrad, kRmsProp, kAdaDelta, kAdam } type = Type::kSgd;
-  float rate = 0;
-  float momentum = 0;
-  float momentum2 = 0;
-  float rms_decay = 0;
-  float delta = 0;
-  float decay = 0;
-  bool l1 = false;
-  float diff_scale = 1;  // 1/iter_size times the clipping factor
-  int iteration = 0;     // Adam's t - 1
-};
 
 class Backend {
  public:
@@ -44,6 +31,16 @@ class Backend {
   virtual bool has_gather() const { return false; }
   virtual void gather(float* /*to*/, const float* /*from*/, const std::vector<std::int32_t>& /*places*/) {}
   virtual void scatter(float* /*to*/, const float* /*from*/, const std::vector<std::int32_t>& /*places*/) {}
+
+  // Where the host may write the next contents of an array in the backend's memory, and what hands them over, in order
+  // with all other work. The defaults serve backends whose memory is the host's.
+  virtual float* begin_upload(float* to, std::int64_t floats) {
+    (void)floats;
+    return to;
+  }
+  virtual void end_upload(float* to) { (void)to; }
+  // Before the layers of a forward pass: for backends whose layers do not draw from the generator themselves.
+  virtual void begin_pass(Random& random) { (void)random; }
 
   // Throws Error("unknown-layer") naming type and layer.
   virtual std::unique_ptr<Layer> make_layer(LayerContext context) = 0;

@@ -37,7 +37,12 @@ Net::~Net() = default;
 
 void Net::load_batches() {
   for (const DataLayer& layer : data_layers_) {
-    layer.source->next(layer.data->data, layer.labels == nullptr ? nullptr : layer.labels->data);
+    const auto room = [this](Tensor* top) {
+      return top == nullptr ? nullptr : backend_->begin_upload(top->data, top->count());
+    };
+    layer.source->next(room(layer.data), room(layer.labels));
+    backend_->end_upload(layer.data->data);
+    if (layer.labels != nullptr) backend_->end_upload(layer.labels->data);
   }
   for (const DummyTop& dummy : dummy_tops_) {
     olmp::fill(dummy.filler, dummy.top->shape, *random_, scratch_.data());
@@ -49,6 +54,7 @@ void Net::load_batches() {
 double Net::forward(bool advance) {
   const FlushDenormals guard;
   if (advance || !batch_loaded_) load_batches();
+  backend_->begin_pass(*random_);
   double total = 0;
   for (const Step& step : steps_) {
     if (step.layer != nullptr) step.layer->forward();

@@ -1,0 +1,31 @@
+// The few entry points of cuBLAS that the backend needs, by their documented signatures. The library is looked for when a
+// device is opened.
+#pragma once
+
+#include <cstddef>
+
+#include "cuda/library.h"
+
+namespace olmp::cuda {
+
+struct Cublas {
+  using Handle = void*;
+  enum Operation { kPlain = 0, kTransposed = 1 };  // CUBLAS_OP_N, CUBLAS_OP_T
+  enum Math { kDefaultMath = 0 };                  // CUBLAS_DEFAULT_MATH: full float precision, no TF32
+
+  // Throws Error("no-cuda") saying what to install.
+  Cublas();
+
+  Library library;
+  int (*create)(Handle*) = nullptr;
+  int (*destroy)(Handle) = nullptr;
+  int (*set_stream)(Handle, void* stream) = nullptr;
+  int (*set_workspace)(Handle, void*, std::size_t bytes) = nullptr;
+  int (*set_math_mode)(Handle, int) = nullptr;
+  int (*sgemm_strided_batched)(Handle, int transpose_a, int transpose_b, int m, int n, int k, const float* alpha,
+                               const float* a, int lda, long long stride_a, const float* b, int ldb,
+                               long long stride_b, const float* beta, float* c, int ldc, long long stride_c,
+                               int batch) = nullptr;
+};
+
+}  // namespace olmp::cuda

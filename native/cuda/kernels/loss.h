@@ -1,0 +1,99 @@
+// Softmax, accuracy and losses. A position is an (outer, inner) pair of a blob (outer, classes, inner).
+#pragma once
+
+#include "cuda/kernels/channel.h"
+#include "cuda/launch.h"
+
+namespace olmp::cuda {
+
+struct Labels {
+  const float* values = nullptr;  // (positions)
+  bool ignores = false;
+  int ignored = 0;
+  FaultPlace place;
+};
+
+// What a sum over positions is divided by: `fixed`, or where that is 0 the number of valid positions, at least 1.
+struct Divisor {
+  float fixed = 0;
+};
+
+inline constexpr Index kLossBlock = 1024;
+struct LossPart {
+  double loss;
+  double valid;
+};
+inline Index loss_parts(Index positions) { return (positions + kLossBlock - 1) / kLossBlock; }
+
+// Where a loss goes: top = factor * sum / divisor; `divisor` is kept for backward; parts as many as loss_parts says.
+struct LossResult {
+  LossPart* parts = nullptr;
+  float* top = nullptr;
+  float* divisor = nullptr;
+  Divisor rule;
+  float factor = 1;
+};
+
+using ClassView = Channels;  // outer, classes, inner
+
+void softmax_forward(const Stream& stream, const ClassView& view, const float* x, float* y);
+void softmax_backward(const Stream& stream, const ClassView& view, const float* y, const float* dy, float* dx);
+
+void softmax_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
+                  const LossResult& result);
+void softmax_loss_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
+                           const Labels& labels, const float* weight, const float* divisor, float* dx);
+
+// H: (classes, classes), row = true class.
+void infogain_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
+                   const float* gains, const LossResult& result);
+// By the logits below the softmax, or by the probabilities themselves.
+void infogain_logits_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
+                              const Labels& labels, const float* gains, const float* weight, const float* divisor,
+                              float* dx);
+void infogain_gradient(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
+                       const float* gains, const float* weight, const float* divisor, float* dx);
+
+void multinomial_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
+                      const LossResult& result);
+void multinomial_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
+                          const Labels& labels, const float* weight, const float* divisor, float* dx);
+
+// Targets of n elements; an element whose target is ignored is not valid.
+void sigmoid_loss(const Stream& stream, const float* x, const Labels& targets, Index n, const LossResult& result);
+void sigmoid_loss_gradient(const Stream& stream, const float* x, const Labels& targets, Index n, const float* weight,
+                           const float* divisor, float* dx);
+
+void euclidean_loss(const Stream& stream, const float* a, const float* b, Index n, const LossResult& result);
+// dx = sign * weight / divisor * (a - b)
+void euclidean_gradient(const Stream& stream, const float* a, const float* b, Index n, float sign, const float* weight,
+                        const float* divisor, float* dx);
+
+void hinge_loss(const Stream& stream, const ClassView& view, bool squared, const float* x, const Labels& labels,
+                const LossResult& result);
+void hinge_gradient(const Stream& stream, const ClassView& view, bool squared, const float* x, const Labels& labels,
+                    const float* weight, const float* divisor, float* dx);
+
+struct Contrast {
+  Index batch = 1;
+  Index length = 1;
+  float margin = 0;
+  bool legacy = false;
+};
+// squared: (batch), distances for backward.
+void contrastive_loss(const Stream& stream, const Contrast& numbers, const float* a, const float* b,
+                      const float* similar, float* squared, const LossResult& result);
+void contrastive_gradient(const Stream& stream, const Contrast& numbers, const float* a, const float* b,
+                          const float* similar, const float* squared, float sign, const float* weight,
+                          const float* divisor, float* dx);
+
+// hits: (positions), work space. per_class: (classes) or null.
+void accuracy(const Stream& stream, const ClassView& view, Index top_k, const float* scores, const Labels& labels,
+              float* hits, const LossResult& result, float* per_class);
+
+// The top_k largest of each position, largest first, of equal ones the higher index first: indices and values, either
+// may be null; element j of position (o, i) goes to o * outer_stride + j * inner + i.
+void arg_max(const Stream& stream, const ClassView& view, Index top_k, const float* x, Index outer_stride,
+             float* indices, float* values);
+
+}  // namespace olmp::cuda
