@@ -9,6 +9,7 @@
 #include "addon/promise.h"
 #include "addon/session_object.h"
 #include "cpu/isa.h"
+#include "cuda/cuda.h"
 #include "engine/version.h"
 
 namespace olmp {
@@ -17,10 +18,18 @@ namespace {
 Napi::Value system_info(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const dnnl_version_t* onednn = dnnl_version();
+  const CudaInfo gpu = cuda_info();
   Napi::Object cuda = Napi::Object::New(env);
-  cuda.Set("available", false);
-  cuda.Set("reason", "built without CUDA");
-  cuda.Set("devices", Napi::Array::New(env));
+  cuda.Set("available", gpu.available);
+  cuda.Set("reason", gpu.reason);
+  Napi::Array devices = Napi::Array::New(env);
+  for (const CudaInfo::Device& device : gpu.devices) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", device.name);
+    entry.Set("totalBytes", static_cast<double>(device.total_bytes));
+    devices.Set(devices.Length(), entry);
+  }
+  cuda.Set("devices", devices);
   Napi::Object result = Napi::Object::New(env);
   result.Set("engineVersion", kEngineVersion);
   try {

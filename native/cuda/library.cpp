@@ -18,7 +18,8 @@ void* find_symbol(void* library, const char* symbol) {
 }
 void close_library(void* library) { FreeLibrary(static_cast<HMODULE>(library)); }
 #else
-void* open_library(const std::string& name) { return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL); }
+// Never unloaded: libraries of CUDA register themselves with the driver for the life of the process.
+void* open_library(const std::string& name) { return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE); }
 void* find_symbol(void* library, const char* symbol) { return dlsym(library, symbol); }
 void close_library(void* library) { dlclose(library); }
 #endif

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cuda/cuda.h"
 #include "engine/denormals.h"
 #include "engine/error.h"
 
@@ -23,7 +24,7 @@ nlohmann::json parse_json(const std::string& text, const char* what) {
 std::unique_ptr<Backend> make_backend(const SessionOptions& options) {
   if (options.threads < 1) throw Error("bad-argument", "a session needs at least one thread");
   if (options.device == "cpu") return make_cpu_backend(options.threads);
-  if (options.device == "cuda") throw Error("no-cuda", "this build of the engine has no CUDA support");
+  if (options.device == "cuda") return make_cuda_backend();
   throw Error("bad-argument", "unknown device '" + options.device + "'");
 }
 
@@ -66,7 +67,10 @@ void add_outputs(const Net& net, double* sums) {
 
 }  // namespace
 
-Session::Session(const SessionOptions& options) : backend_(make_backend(options)), random_(options.seed) {
+Session::Session(const SessionOptions& options) : Session(options, make_backend(options)) {}
+
+Session::Session(const SessionOptions& options, std::unique_ptr<Backend> backend)
+    : backend_(std::move(backend)), random_(options.seed) {
   if (options.train.empty() && options.test.empty()) throw Error("bad-argument", "a session needs a net");
   try {
     nlohmann::json train;

@@ -62,6 +62,8 @@ class Session {
 
   // Throws Error, e.g. with the codes of Net, parse_solver and open_data_source.
   explicit Session(const SessionOptions& options);
+  // On a backend of the caller's, whatever the options' device.
+  Session(const SessionOptions& options, std::unique_ptr<Backend> backend);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;

@@ -1,9 +1,8 @@
 // Every layer against the outputs and gradients of real Caffe.
 //   GOLDEN_DIR           folder of <case>.json + <case>.bin        (default: test/golden/layers of the repository)
 //   GOLDEN_DESCRIPTIONS  map of case -> NetGraph JSON, layer 'l'   (default: descriptions.json in that folder)
+//   OLMP_TEST_DEVICE     cpu, cuda-emulated or cuda
 //   GOLDEN_FILTER        run only the cases whose name holds this
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +13,7 @@
 
 #include "engine/error.h"
 #include "engine/net.h"
+#include "test/test_main.h"
 
 namespace olmp {
 namespace {
@@ -118,7 +118,7 @@ class Case {
   void put(const std::string& role, bool diff) {
     for (const Array& array : arrays_) {
       if (array.role != role) continue;
-      std::copy(array.values.begin(), array.values.end(), blob_memory(array.name, diff, array.values.size()));
+      copy_in(array, blob_memory(array.name, diff, array.values.size()));
     }
   }
 
@@ -140,7 +140,7 @@ class Case {
     for (const Array& array : arrays_) {
       if (array.role != role) continue;
       float* memory = parameter_memory(std::stoi(array.name), diff, array.values.size());
-      if (memory != nullptr) std::copy(array.values.begin(), array.values.end(), memory);
+      if (memory != nullptr) copy_in(array, memory);
     }
   }
 
@@ -159,7 +159,13 @@ class Case {
     }
   }
 
-  static void compare(const Array& expected, const float* actual) {
+  void copy_in(const Array& array, float* memory) {
+    backend_->copy_in(memory, array.values.data(), static_cast<std::int64_t>(array.values.size()));
+  }
+
+  void compare(const Array& expected, const float* memory) {
+    std::vector<float> actual(expected.values.size());
+    backend_->copy_out(actual.data(), memory, static_cast<std::int64_t>(actual.size()));
     double largest = 1;
     double worst = 0;
     std::size_t at = 0;
@@ -180,7 +186,7 @@ class Case {
   json graph_;
   json layer_;
   std::vector<Array> arrays_;
-  std::unique_ptr<Backend> backend_ = make_cpu_backend(1);
+  std::unique_ptr<Backend> backend_ = test::make_test_backend();
   ParameterStore parameters_;
   Random random_{1};
   std::unique_ptr<Net> net_;

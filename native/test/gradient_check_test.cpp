@@ -1,6 +1,4 @@
 // Analytic gradients of every layer against central differences, through the net as training runs it.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +8,7 @@
 #include "engine/error.h"
 #include "engine/net.h"
 #include "test/gradient_cases.h"
+#include "test/test_main.h"
 
 namespace olmp {
 namespace {
@@ -113,15 +112,14 @@ class Check {
   Tensor& top(std::size_t t) { return *net_.blob(case_.in_place && t == 0 ? "x0" : "y" + std::to_string(t)); }
 
   double objective() {
-    for (const Variable& point : points_) std::copy(point.at.begin(), point.at.end(), point.values);
+    for (const Variable& point : points_) copy_in(point.values, point.at);
     random_.set_state(start_);
     const double loss = net_.forward(false);
     if (!case_.loss_weights.empty()) return loss;
     double sum = 0;
     for (std::size_t t = 0; t < case_.tops.size(); ++t) {
-      for (std::size_t i = 0; i < top_weights_[t].size(); ++i) {
-        sum += static_cast<double>(top_weights_[t][i]) * top(t).data[i];
-      }
+      const std::vector<float> values = copy_out(top(t).data, top_weights_[t].size());
+      for (std::size_t i = 0; i < values.size(); ++i) sum += static_cast<double>(top_weights_[t][i]) * values[i];
     }
     return sum;
   }
@@ -131,13 +129,23 @@ class Check {
     if (case_.loss_weights.empty()) {
       for (std::size_t t = 0; t < case_.tops.size(); ++t) {
         REQUIRE(top(t).diff != nullptr);
-        std::copy(top_weights_[t].begin(), top_weights_[t].end(), top(t).diff);
+        copy_in(top(t).diff, top_weights_[t]);
       }
     }
     net_.backward();
     std::vector<std::vector<float>> gradients;
-    for (const Variable& variable : variables_) gradients.emplace_back(variable.diff, variable.diff + variable.at.size());
+    for (const Variable& variable : variables_) gradients.push_back(copy_out(variable.diff, variable.at.size()));
     return gradients;
+  }
+
+  void copy_in(float* to, const std::vector<float>& values) {
+    backend_->copy_in(to, values.data(), static_cast<std::int64_t>(values.size()));
+  }
+
+  std::vector<float> copy_out(const float* from, std::size_t count) {
+    std::vector<float> values(count);
+    backend_->copy_out(values.data(), from, static_cast<std::int64_t>(count));
+    return values;
   }
 
   void check(const Variable& variable, const std::vector<float>& analytic) {
@@ -169,7 +177,7 @@ class Check {
   }
 
   const GradientCase& case_;
-  std::unique_ptr<Backend> backend_ = make_cpu_backend(1);
+  std::unique_ptr<Backend> backend_ = test::make_test_backend();
   ParameterStore parameters_;
   Random random_{3};
   Net net_;

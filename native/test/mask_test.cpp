@@ -1,8 +1,5 @@
 // Masks: moments, hysteresis, the authors' rate encoding, trials that leave no trace.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "engine/mask.h"
-
-#include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
@@ -10,6 +7,7 @@
 #include "engine/error.h"
 #include "engine/random.h"
 #include "test/parameter_fixtures.h"
+#include "test/test_main.h"
 
 namespace olmp {
 namespace {
@@ -20,7 +18,7 @@ using Values = std::vector<float>;
 class Fixture {
  public:
   explicit Fixture(RateEncoding encoding = RateEncoding::kExact, int threads = 1)
-      : backend_(make_cpu_backend(threads)) {
+      : backend_(test::make_test_backend(threads)) {
     declare("a", {{2, 3}, {2}}, 0);
     declare("norm", {{4}}, -1);
     declare("b", {{70001}, {5}}, 1);
@@ -29,24 +27,31 @@ class Fixture {
     set("a", 1, {0.0F, 1.0F});
     Random random(3);
     for (Parameter* parameter : {store_.find("b", 0), store_.find("b", 1)}) {
-      for (std::int64_t i = 0; i < parameter->tensor.count(); ++i) {
-        parameter->tensor.data[i] = static_cast<float>(random.normal());
-      }
+      Values values(static_cast<std::size_t>(parameter->tensor.count()));
+      for (float& value : values) value = static_cast<float>(random.normal());
+      backend_->copy_in(parameter->tensor.data, values.data(), parameter->tensor.count());
     }
   }
 
   Parameter& parameter(const std::string& layer, int slot) const { return *store_.find(layer, slot); }
   void set(const std::string& layer, int slot, const Values& values) {
-    std::copy(values.begin(), values.end(), parameter(layer, slot).tensor.data);
+    Tensor& tensor = parameter(layer, slot).tensor;
+    backend_->copy_in(tensor.data, values.data(), tensor.count());
     masks->values_changed(parameter(layer, slot));
   }
   Values mask(const std::string& layer, int slot) const {
     const Parameter& p = parameter(layer, slot);
-    return p.mask == nullptr ? Values{} : Values(p.mask, p.mask + p.tensor.count());
+    return p.mask == nullptr ? Values{} : copy_out(p.mask, p.tensor.count());
   }
   Values effective(const std::string& layer, int slot) const {
     const Parameter& p = parameter(layer, slot);
-    return Values(p.effective, p.effective + p.tensor.count());
+    return copy_out(p.effective, p.tensor.count());
+  }
+  Backend& backend() const { return *backend_; }
+  Values copy_out(const float* from, std::int64_t n) const {
+    Values values(static_cast<std::size_t>(n));
+    backend_->copy_out(values.data(), from, n);
+    return values;
   }
   // mu 0, sigma 1: the rate is the threshold.
   void use_rates_as_thresholds() { masks->set_moments({{0, 1, 7}, {0, 1, 7}}); }
@@ -188,6 +193,7 @@ TEST_CASE("masks from outside") {
 
 TEST_CASE("frozen masks list what they keep; any change of a mask ends that, and says so") {
   Fixture fixture;
+  if (!fixture.backend().has_gather()) return;  // freezing changes nothing there
   const Values given{1, 0, 1, 0, 1, 0};
   const Parameter& weights = fixture.parameter("a", 0);
   fixture.masks->set_mask(fixture.parameter("a", 0), given.data());

@@ -8,6 +8,7 @@
 #include "engine/session.h"
 #include "test/data_fixtures.h"
 #include "test/parameter_fixtures.h"
+#include "test/test_device.h"
 
 namespace olmp::test {
 
@@ -90,7 +91,7 @@ class SessionFixture {
     options.solver = solver_json(solver).dump();
     options.threads = 2;
     options.seed = seed;
-    auto session = std::make_unique<Session>(options);
+    auto session = std::make_unique<Session>(options, make_test_backend(options.threads));
     session->fill_parameters();
     return session;
   }

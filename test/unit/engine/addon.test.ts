@@ -42,6 +42,8 @@ describe('loadAddon', () => {
     expect(['AVX2', 'AVX512']).toContain(info.cpuIsa)
     expect(info.logicalCpus).toBeGreaterThan(0)
     expect(info.onednnVersion).toMatch(/^\d+\.\d+\.\d+$/)
-    expect(info.cuda).toEqual({ available: false, reason: 'built without CUDA', devices: [] })
+    // Either there is a device, or a reason why there is none.
+    expect(info.cuda.available).toBe(info.cuda.reason === '')
+    expect(info.cuda.devices.length > 0).toBe(info.cuda.available)
   })
 })

@@ -1,0 +1,207 @@
+// The CUDA backend without a device: what is said where something is missing, faults, products, uploads, random numbers.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "cuda/cuda.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+
+#include "cpu/gemm.h"
+#include "cpu/register.h"
+#include "cuda/cuda_layer.h"
+#include "cuda/device.h"
+#include "cuda/library.h"
+#include "engine/error.h"
+
+namespace olmp {
+namespace {
+
+using cuda::Index;
+
+template <typename Work>
+std::string message_of(const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.code() + ": " + error.what();
+  }
+  return "none";
+}
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a missing library is named with what to install") {
+  const std::string message = message_of([] { cuda::Library({"libnot-there.so.9", "libnot-there.so.8"}, "Install it."); });
+  CHECK(holds(message, "no-cuda"));
+  CHECK(holds(message, "libnot-there.so.9, libnot-there.so.8"));
+  CHECK(holds(message, "Install it."));
+}
+
+#ifdef __linux__
+TEST_CASE("a library without a function is named with it") {
+  const cuda::Library library({"libnot-there.so.9", "libm.so.6"}, "");
+  CHECK(library.name() == "libm.so.6");
+  double (*cosine)(double) = nullptr;
+  library.load(cosine, "cos");
+  CHECK(cosine(0) == 1);
+  const std::string message = message_of([&] { library.load(cosine, "olmp_not_there"); });
+  CHECK(holds(message, "libm.so.6"));
+  CHECK(holds(message, "olmp_not_there"));
+}
+#endif
+
+TEST_CASE("without a device there is a reason, and the backend gives the same") {
+  const CudaInfo info = cuda_info();
+  if (info.available) {
+    CHECK(info.reason.empty());
+    CHECK_FALSE(info.devices.empty());
+    return;
+  }
+  CHECK(info.reason.size() > 20);
+  CHECK(message_of([] { make_cuda_backend(); }) == "no-cuda: " + info.reason);
+}
+
+TEST_CASE("the backend has every layer type of the CPU's") {
+  cuda::DeviceLayerRegistry registry;
+  for (const auto add : {cuda::add_neuron_layers, cuda::add_learnable_layers, cuda::add_window_layers,
+                         cuda::add_shape_layers, cuda::add_loss_layers}) {
+    add(registry);
+  }
+  std::set<std::string> types;
+  for (const auto& [type, factory] : registry) types.insert(type);
+  for (const auto& [type, factory] : make_cpu_layer_registry()) {
+    CAPTURE(type);
+    CHECK(types.erase(type) == 1);
+  }
+  CHECK(types.empty());
+}
+
+TEST_CASE("sums of parameters and masks are the CPU backend's") {
+  const auto cpu = make_cpu_backend(1);
+  const auto device = make_emulated_cuda_backend();
+  Random random(5);
+  for (const std::int64_t n : {std::int64_t{1}, std::int64_t{1000}, 3 * cuda::kMomentsBlock + 7}) {
+    CAPTURE(n);
+    std::vector<float> values(static_cast<std::size_t>(n));
+    for (float& value : values) value = random.uniform() < 0.2 ? 0.0F : static_cast<float>(random.normal());
+    FloatBuffer memory = device->allocate(n, "values");
+    device->copy_in(memory.get(), values.data(), n);
+    const auto expected = cpu->abs_moments(values.data(), n);
+    const auto got = device->abs_moments(memory.get(), n);
+    CHECK(got.nonzero == expected.nonzero);
+    CHECK(got.sum == doctest::Approx(expected.sum).epsilon(1e-12));
+    CHECK(got.sum_of_squares == doctest::Approx(expected.sum_of_squares).epsilon(1e-12));
+    CHECK(device->sum_of_squares(memory.get(), n) == doctest::Approx(expected.sum_of_squares).epsilon(1e-12));
+    std::vector<float> mask(values.size(), 1.0F);
+    FloatBuffer device_mask = device->allocate(n, "mask");
+    device->copy_in(device_mask.get(), mask.data(), n);
+    for (const float threshold : {0.3F, 0.5F, 0.45F, 0.0F}) {
+      const auto kept = cpu->update_mask(mask.data(), values.data(), threshold, n);
+      CHECK(device->update_mask(device_mask.get(), memory.get(), threshold, n) == kept);
+      std::vector<float> copy(mask.size());
+      device->copy_out(copy.data(), device_mask.get(), n);
+      CHECK(copy == mask);
+    }
+  }
+}
+
+TEST_CASE("updates are the CPU backend's, for every solver") {
+  using Type = UpdateRule::Type;
+  const auto cpu = make_cpu_backend(1);
+  const auto device = make_emulated_cuda_backend();
+  for (const Type type : {Type::kSgd, Type::kNesterov, Type::kAdaGrad, Type::kRmsProp, Type::kAdaDelta, Type::kAdam}) {
+    for (const bool l1 : {false, true}) {
+      UpdateRule rule;
+      rule.type = type;
+      rule.rate = 0.05F;
+      rule.momentum = 0.9F;
+      rule.momentum2 = 0.99F;
+      rule.rms_decay = 0.98F;
+      rule.delta = 1e-4F;
+      rule.decay = 5e-3F;
+      rule.l1 = l1;
+      rule.diff_scale = 0.5F;
+      constexpr std::int64_t kCount = 37;
+      std::vector<float> arrays[2][4];
+      Random random(11);
+      for (int a = 0; a < 4; ++a) {
+        for (std::int64_t i = 0; i < kCount; ++i) {
+          arrays[0][a].push_back(a < 2 ? random.uniform(-1, 1) : random.uniform(0, 1));
+        }
+        arrays[1][a] = arrays[0][a];
+      }
+      for (rule.iteration = 0; rule.iteration < 3; ++rule.iteration) {
+        for (int b = 0; b < 2; ++b) {
+          auto& v = arrays[b];
+          (b == 0 ? cpu : device)->update(rule, v[0].data(), v[1].data(), v[2].data(), v[3].data(), kCount);
+        }
+      }
+      for (int a = 0; a < 4; ++a) {
+        for (std::size_t i = 0; i < kCount; ++i) {
+          CHECK(static_cast<double>(arrays[1][a][i]) == doctest::Approx(arrays[0][a][i]).epsilon(1e-5));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("dropout keeps what it should, differently in every pass, and alike in forward and backward") {
+  constexpr Index kCount = 100000;
+  const auto device = cuda::make_host_device();
+  Random random(1);
+  const std::vector<float> ones(kCount, 1.0F);
+  std::vector<float> first(kCount);
+  std::vector<float> again(kCount);
+  std::vector<float> next(kCount);
+  const auto run = [&](std::vector<float>& to, std::uint64_t salt) {
+    cuda::dropout(device->stream(), device->pass(), salt, 1U << 30, 4.0F / 3, ones.data(), to.data(), kCount);
+  };
+  device->begin_pass(random);
+  run(first, 1);
+  run(again, 1);
+  CHECK(first == again);
+  run(again, 2);
+  device->begin_pass(random);
+  run(next, 1);
+  for (const auto* other : {&again, &next}) {
+    Index agreeing = 0;
+    for (std::size_t i = 0; i < kCount; ++i) agreeing += first[i] == (*other)[i] ? 1 : 0;
+    CHECK(static_cast<double>(agreeing) / kCount == doctest::Approx(0.625).epsilon(0.02));  // 0.75^2 + 0.25^2
+  }
+  double sum = 0;
+  for (const float value : first) sum += value;
+  CHECK(sum / kCount == doctest::Approx(1).epsilon(0.02));
+}
+
+TEST_CASE("a label out of range is reported with its layer when results are read, and once") {
+  const auto backend = make_emulated_cuda_backend();
+  const nlohmann::json params{{"top_k", 1}, {"axis", 1}, {"ignore_label", nullptr}};
+  Tensor scores, labels, top;
+  const auto give = [&](Tensor& tensor, const Shape& shape, const std::vector<float>& values) {
+    tensor.shape = shape;
+    tensor.data_buffer = backend->allocate(tensor.count(), "a blob");
+    tensor.data = tensor.data_buffer.get();
+    backend->copy_in(tensor.data, values.data(), tensor.count());
+  };
+  give(scores, {2, 3}, {1, 2, 3, 3, 2, 1});
+  give(labels, {2}, {2, 3});
+  give(top, {}, {0});
+  LayerContext context{"acc", "Accuracy", params, Phase::kTest, {&scores, &labels}, {&top}, {}, {0}, {false, false}};
+  const auto layer = backend->make_layer(context);
+  layer->forward();
+  float accuracy = 0;
+  const std::string message = message_of([&] { backend->copy_out(&accuracy, top.data, 1); });
+  CHECK(holds(message, "bad-label"));
+  CHECK(holds(message, "'acc'"));
+  CHECK(holds(message, "0 to 2"));
+  const float right[] = {2, 1};
+  backend->copy_in(labels.data, right, 2);
+  layer->forward();
+  backend->copy_out(&accuracy, top.data, 1);
+  CHECK(accuracy == 0.5F);
+}
+
+}  // namespace olmp

@@ -1,0 +1,28 @@
+// Tests that run on any backend: OLMP_TEST_DEVICE=cpu (the default), cuda-emulated (the CUDA backend's kernels, run by the
+// host) or cuda. Their main is test_main.h's.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "cuda/cuda.h"
+#include "engine/backend.h"
+#include "engine/error.h"
+
+namespace olmp::test {
+
+inline std::string test_device() {
+  const char* device = std::getenv("OLMP_TEST_DEVICE");
+  return device == nullptr || *device == '\0' ? "cpu" : device;
+}
+
+inline std::unique_ptr<Backend> make_test_backend(int threads = 1) {
+  const std::string device = test_device();
+  if (device == "cuda") return make_cuda_backend();
+  if (device == "cuda-emulated") return make_emulated_cuda_backend();
+  if (device != "cpu") throw Error("bad-argument", "OLMP_TEST_DEVICE must be cpu, cuda-emulated or cuda");
+  return make_cpu_backend(threads);
+}
+
+}  // namespace olmp::test
