@@ -4,6 +4,7 @@
 #include "cpu/convolution_algorithm.h"
 #include "cpu/parameter_gradient.h"
 #include "cpu/register.h"
+#include "cpu/sparse_blobs.h"
 
 namespace olmp {
 namespace {
@@ -30,16 +31,33 @@ class Convolution final : public Layer {
               "blob '" + top(i).name + "' has the shape " + shape_text(top(i).shape) + ", which its kernel does not make.");
     }
     algorithm_ = make_convolution(geometry_, ctx.threads, ctx.name);
+    if (ctx.bottoms.size() == 1 && g.input.size() == 2) {
+      sparse_ = std::make_unique<SparseBlobs>(SparseLayer::convolution(g, ctx.threads, ctx.name), g.images,
+                                              g.input_count(), g.output_count(), ctx.threads, ctx.name);
+    }
   }
 
   void forward() override {
     const float* bias = bias_ ? ctx.parameters[1]->effective : nullptr;
+    const Parameter& weights = *ctx.parameters[0];
+    const bool sparse = sparse_ != nullptr && sparse_->suits(weights);
+    const bool pooled = sparse && takes_maxima();
+    top().kept = !pooled;
+    if (ctx.maxima != nullptr) ctx.maxima->taken = pooled;
+    if (sparse) {
+      sparse_->forward(bottom().data, weights.effective, bias, pooled ? ctx.maxima->top->data : top().data, pooled);
+      return;
+    }
     for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
       algorithm_->forward(bottom(i).data, ctx.parameters[0]->effective, bias, top(i).data);
     }
   }
 
   void backward() override {
+    if (sparse_ != nullptr && sparse_->in_use()) {
+      sparse_backward();
+      return;
+    }
     for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
       ConvolutionGradients gradients;
       if (ctx.parameter_gradients) {
@@ -53,12 +71,40 @@ class Convolution final : public Layer {
     }
   }
 
-  std::int64_t workspace_bytes() const override { return algorithm_->workspace_bytes(); }
+  std::int64_t workspace_bytes() const override {
+    return algorithm_->workspace_bytes() + (sparse_ == nullptr ? 0 : sparse_->workspace_bytes());
+  }
 
  private:
+  // The gradients of weights that may come back are the dense product's.
+  bool kept_gradients_only() const { return !ctx.parameter_gradients || ctx.parameters[0]->frozen; }
+
+  bool takes_maxima() const {
+    return ctx.maxima != nullptr && !ctx.maxima->keep_blobs && sparse_->can_pool() && kept_gradients_only();
+  }
+
+  void sparse_backward() {
+    const bool pooled = ctx.maxima != nullptr && ctx.maxima->taken;
+    const float* dy = pooled ? ctx.maxima->top->diff : top().diff;
+    const bool data = wants_gradient(ctx, 0);
+    if (data || kept_gradients_only()) sparse_->take_gradient(dy);
+    if (ctx.parameter_gradients && kept_gradients_only()) {
+      sparse_->backward_weights(*ctx.parameters[0]);
+      if (bias_) sparse_->backward_bias(*ctx.parameters[1]);
+    } else if (ctx.parameter_gradients) {
+      ConvolutionGradients gradients;
+      gradients.weights = ctx.parameters[0]->tensor.diff;
+      gradients.weights_beta = begin_gradient(*ctx.parameters[0]);
+      if (bias_) gradients.bias = begin_addition(*ctx.parameters[1]);
+      algorithm_->backward(bottom().data, dy, ctx.parameters[0]->effective, gradients);
+    }
+    if (data) sparse_->backward_data(bottom().diff);
+  }
+
   bool bias_;
   ConvolutionGeometry geometry_;
   std::unique_ptr<ConvolutionAlgorithm> algorithm_;
+  std::unique_ptr<SparseBlobs> sparse_;  // null for geometries without sparse kernels
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "cpu/kernels/kernels.h"
 #include "cpu/parameter_gradient.h"
 #include "cpu/register.h"
+#include "cpu/sparse_blobs.h"
 
 namespace olmp {
 namespace {
@@ -27,11 +28,18 @@ class InnerProduct final : public Layer {
     if (bias_) shapes.push_back({outputs_});
     require_parameters(ctx, shapes);
     require(top().count() == rows_ * outputs_, ctx, "blob '" + top().name + "' does not fit its number of outputs.");
+    sparse_ = std::make_unique<SparseBlobs>(
+        SparseLayer::inner_product(outputs_, inputs, transposed_, rows_, ctx.threads), rows_, inputs_, outputs_,
+        ctx.threads, ctx.name);
   }
 
   // X (rows, inputs), W (outputs, inputs) or transposed (inputs, outputs), Y (rows, outputs)
   void forward() override {
     const float* weights = ctx.parameters[0]->effective;
+    if (sparse_->suits(*ctx.parameters[0])) {
+      sparse_->forward(bottom().data, weights, bias_ ? ctx.parameters[1]->effective : nullptr, top().data, false);
+      return;
+    }
     gemm(Transpose::kNo, transposed_ ? Transpose::kNo : Transpose::kYes, rows_, outputs_, inputs_, 1, bottom().data,
          inputs_, weights, transposed_ ? outputs_ : inputs_, 0, top().data, outputs_);
     if (!bias_) return;
@@ -43,7 +51,13 @@ class InnerProduct final : public Layer {
 
   void backward() override {
     const float* dy = top().diff;
-    if (ctx.parameter_gradients) {
+    // The gradients of weights that may come back are the dense product's.
+    const bool sparse_gradients = sparse_->in_use() && ctx.parameters[0]->frozen;
+    if (sparse_->in_use() && (sparse_gradients || wants_gradient(ctx, 0))) sparse_->take_gradient(dy);
+    if (ctx.parameter_gradients && sparse_gradients) {
+      sparse_->backward_weights(*ctx.parameters[0]);
+      if (bias_) sparse_->backward_bias(*ctx.parameters[1]);
+    } else if (ctx.parameter_gradients) {
       Parameter& weights = *ctx.parameters[0];
       const float beta = begin_gradient(weights);
       if (transposed_) {
@@ -58,11 +72,15 @@ class InnerProduct final : public Layer {
         for (std::int64_t row = 0; row < rows_; ++row) cpu_kernels().add(diff, dy + row * outputs_, outputs_);
       }
     }
-    if (wants_gradient(ctx, 0)) {
+    if (wants_gradient(ctx, 0) && sparse_->in_use()) {
+      sparse_->backward_data(bottom().diff);
+    } else if (wants_gradient(ctx, 0)) {
       gemm(Transpose::kNo, transposed_ ? Transpose::kYes : Transpose::kNo, rows_, inputs_, outputs_, 1, dy, outputs_,
            ctx.parameters[0]->effective, transposed_ ? outputs_ : inputs_, 0, bottom().diff, inputs_);
     }
   }
+
+  std::int64_t workspace_bytes() const override { return sparse_->workspace_bytes(); }
 
  private:
   int outputs_;
@@ -70,6 +88,7 @@ class InnerProduct final : public Layer {
   bool transposed_;
   std::int64_t rows_ = 0;
   std::int64_t inputs_ = 0;
+  std::unique_ptr<SparseBlobs> sparse_;
 };
 
 }  // namespace

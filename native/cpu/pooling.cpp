@@ -41,12 +41,13 @@ class Pooling final : public Layer {
   }
 
   void forward() override {
+    if (ctx.maxima != nullptr && ctx.maxima->taken) return;
     pooler_.forward(bottom().data, image(bottom()), top().data, image(top()));
     if (ctx.tops.size() == 2) std::copy(pooler_.chosen().begin(), pooler_.chosen().end(), top(1).data);
   }
 
   void backward() override {
-    if (!wants_gradient(ctx, 0)) return;
+    if (!wants_gradient(ctx, 0) || (ctx.maxima != nullptr && ctx.maxima->taken)) return;
     pooler_.backward(bottom().data, top().data, top().diff, image(top()), bottom().diff, image(bottom()));
   }
 

@@ -11,7 +11,7 @@ namespace {
 
 // Densities below which the list is faster than the dense product in forward and input gradient together (LeNet's layers at
 // batch 64, bench/sparse_kernels against bench/train_step).
-constexpr double kConvolutionCrossover = 0.1;
+constexpr double kConvolutionCrossover = 0.15;
 constexpr double kInnerProductCrossover = 0.1;
 
 // Products below which waking a second thread costs more than it brings.

@@ -40,6 +40,14 @@ struct Parameter {
   const float* effective = nullptr;
 };
 
+// Between a Convolution and the MAX pooling of 2 x 2 by 2 that alone reads its top. Where blobs need not be kept, the
+// convolution may write the maxima itself; its own top and that top's diff are then neither written nor read.
+struct FusedMaxima {
+  const bool& keep_blobs;  // the net's
+  Tensor* top = nullptr;   // the pooling's
+  bool taken = false;      // in the pass underway
+};
+
 // What a layer is built from. References stay valid for the life of the net.
 struct LayerContext {
   std::string name;
@@ -54,6 +62,7 @@ struct LayerContext {
   bool parameter_gradients = true;   // false in nets that never run backward
   Random* random = nullptr;          // the session's generator (dropout, stochastic pooling)
   int threads = 1;
+  FusedMaxima* maxima = nullptr;  // of the two layers that share one
 };
 
 class Layer {

@@ -51,8 +51,9 @@ void Net::load_batches() {
   batch_loaded_ = true;
 }
 
-double Net::forward(bool advance) {
+double Net::forward(bool advance, bool keep_blobs) {
   const FlushDenormals guard;
+  keep_blobs_ = keep_blobs;
   if (advance || !batch_loaded_) load_batches();
   backend_->begin_pass(*random_);
   double total = 0;

@@ -25,8 +25,9 @@ class Net {
   Net& operator=(const Net&) = delete;
 
   Phase phase() const { return phase_; }
-  // Forward. `advance`: let the data layers load their next batch first. Returns the weighted total loss.
-  double forward(bool advance);
+  // Forward. `advance`: let the data layers load their next batch first. Returns the weighted total loss. A pass that need
+  // not keep blobs may leave those between its outputs unwritten (Tensor::kept).
+  double forward(bool advance, bool keep_blobs = true);
   // From the losses' weights (and whatever diffs the other outputs hold) back to the parameters' diffs.
   void backward();
 
@@ -86,6 +87,8 @@ class Net {
   std::vector<DataLayer> data_layers_;
   std::vector<DummyTop> dummy_tops_;
   mutable std::vector<float> scratch_;  // host copy of an output or a loss, sized for the largest
+  std::vector<std::unique_ptr<FusedMaxima>> maxima_;
+  bool keep_blobs_ = true;
   bool batch_loaded_ = false;
 };
 

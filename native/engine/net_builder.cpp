@@ -11,6 +11,15 @@ using nlohmann::json;
 
 bool is_prunable(const std::string& type) { return type == "Convolution" || type == "InnerProduct"; }
 
+// MAX pooling over 2 x 2 windows by 2, whose maxima a convolution can take along.
+bool halves(const json& layer) {
+  const json& params = layer.at("params");
+  const json two = {2, 2};
+  return layer.at("type") == "Pooling" && layer.at("tops").size() == 1 && params.at("pool") == "MAX" &&
+         !params.at("global_pooling").get<bool>() && params.at("kernel_size") == two && params.at("stride") == two &&
+         params.at("pad") == json({0, 0});
+}
+
 // Layers whose top holds the bottom's numbers in the same order: they need no memory of their own.
 bool keeps_elements(const std::string& type) { return type == "Flatten" || type == "Reshape"; }
 
@@ -166,8 +175,23 @@ void Net::Builder::make_layer(std::size_t layer) {
                        &random_,
                        threads_};
   context.loss_weights.resize(tops.size(), 0.0F);
+  context.maxima = maxima_of(layer);
   net_.layers_.push_back(net_.backend_->make_layer(std::move(context)));
   layers_[layer] = net_.layers_.back().get();
+}
+
+FusedMaxima* Net::Builder::maxima_of(std::size_t layer) {
+  const auto known = maxima_.find(layer);
+  if (known != maxima_.end()) {
+    known->second->top = versions_[plan_.layers[layer].tops[0]];
+    return known->second;
+  }
+  const LayerPlan& planned = plan_.layers[layer];
+  if (description(layer).at("type") != "Convolution" || planned.tops.size() != 1) return nullptr;
+  const BlobVersion& blob = plan_.versions[planned.tops[0]];
+  if (blob.readers.size() != 1 || blob.loss_weight != 0 || !halves(description(blob.readers[0].layer))) return nullptr;
+  net_.maxima_.push_back(std::unique_ptr<FusedMaxima>(new FusedMaxima{net_.keep_blobs_}));
+  return maxima_[blob.readers[0].layer] = net_.maxima_.back().get();
 }
 
 void Net::Builder::open_source(std::size_t layer) {

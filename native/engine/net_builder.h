@@ -16,6 +16,8 @@ class Net::Builder {
   void connect_bottoms(std::size_t layer);
   void make_tops(std::size_t layer);
   void make_layer(std::size_t layer);
+  // What the layer shares with the pooling that alone reads its top, or with the convolution it alone reads; else null.
+  FusedMaxima* maxima_of(std::size_t layer);
   void open_source(std::size_t layer);
   void fill_dummy(std::size_t layer);
   void add_step(std::size_t layer);
@@ -36,6 +38,7 @@ class Net::Builder {
   std::vector<std::vector<Tensor*>> bottoms_;  // by layer
   std::vector<std::vector<const float*>> extra_diffs_;  // by version: diffs of its readers, to be added to its own
   std::vector<Layer*> layers_;                 // by layer; null for sources
+  std::map<std::size_t, FusedMaxima*> maxima_;  // by pooling layer
 };
 
 }  // namespace olmp

@@ -156,7 +156,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
     solver_->clear_gradients();
     std::fill(row.begin(), row.end(), 0.0);
     for (int pass = 0; pass < iter_size; ++pass) {
-      row[width - 2] += net.forward(true);
+      row[width - 2] += net.forward(true, false);
       add_outputs(net, row.data());
       net.backward();
     }
@@ -180,7 +180,7 @@ std::vector<double> Session::test(int iterations, const Cancelled& cancelled) {
   std::vector<double> means(net.outputs().size());
   int done = 0;
   for (; done < iterations && !cancelled(); ++done) {
-    net.forward(true);
+    net.forward(true, false);
     add_outputs(net, means.data());
   }
   for (double& mean : means) mean = done > 0 ? mean / done : kNaN;
@@ -232,6 +232,9 @@ std::vector<float> Session::get_blob(Phase phase, const std::string& name, BlobP
   const Tensor& tensor = blob(phase, name);
   const float* from = part == BlobPart::kData ? tensor.data : tensor.diff;
   if (from == nullptr) throw Error("no-gradients", "blob '" + name + "' has no gradient in this net");
+  if (!tensor.kept) {
+    throw Error("blob-not-kept", "blob '" + name + "' was not kept in training or testing; run a single forward first");
+  }
   std::vector<float> values(static_cast<std::size_t>(tensor.count()));
   backend_->copy_out(values.data(), from, tensor.count());
   return values;

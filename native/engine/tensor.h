@@ -32,6 +32,7 @@ struct Tensor {
   FloatBuffer diff_buffer{nullptr, [](float*) {}};
   float* data = nullptr;  // may alias another tensor's memory (Split, Flatten, Reshape, in-place layers)
   float* diff = nullptr;  // null where no gradient is needed
+  bool kept = true;       // false after a pass that had no need to write it
 
   std::int64_t count() const { return olmp::count(shape); }
   // Caffe's canonical views: product of axes [0, axis), [axis, end).

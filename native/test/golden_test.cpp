@@ -90,6 +90,8 @@ class Case {
   void refresh_effective() {
     for (const auto& parameter : parameters_.all()) {
       if (parameter->mask == nullptr) continue;
+      parameter->kept = std::count(parameter->mask, parameter->mask + parameter->tensor.count(), 1.0F);
+      ++parameter->mask_version;
       backend_->multiply(parameter->masked_buffer.get(), parameter->tensor.data, parameter->mask,
                          parameter->tensor.count());
     }

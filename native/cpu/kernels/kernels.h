@@ -28,6 +28,9 @@ struct Kernels {
   void (*max_pool_2x2)(const float* x, int height, int width, float* y, std::int32_t* chosen);
   void (*max_pool_2x2_gradient)(const float* dy, const std::int32_t* chosen, int height, int width, float* dx);
   void (*add)(float* to, const float* from, std::int64_t n);
+  // (rows, columns), rows `from_stride` apart -> (columns, rows), its rows `to_stride` apart
+  void (*transpose)(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns, float* to,
+                    std::int64_t to_stride);
 };
 
 namespace avx2 {
