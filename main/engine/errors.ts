@@ -14,6 +14,7 @@ const hints: Partial<Record<string, string>> = {
   'no-moments': 'compute the moments of the reference weights first',
   'no-rates': 'set the rates first',
   'not-an-lmdb': 'choose a folder with a data.mdb file',
+  'out-of-gpu-memory': "use a smaller batch, or choose the device 'cpu'",
   'out-of-memory': 'use a smaller batch, or close other programs',
   'truncated-file': 'fetch the file again',
   'unsupported-cpu': 'run on an x86-64 processor with AVX2 and FMA',

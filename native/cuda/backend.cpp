@@ -6,6 +6,7 @@
 #include "cuda/cuda_layer.h"
 #include "cuda/device.h"
 #include "cuda/kernels/arrays.h"
+#include "cuda/step_queue.h"
 #include "engine/error.h"
 
 namespace olmp {
@@ -20,7 +21,8 @@ float round_down(double value) {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(std::unique_ptr<Device> device) : device_(std::move(device)) {
+  explicit CudaBackend(std::unique_ptr<Device> device)
+      : device_(std::move(device)), steps_(make_step_queue(*device_)) {
     for (const auto add : {add_neuron_layers, add_learnable_layers, add_window_layers, add_shape_layers,
                            add_loss_layers}) {
       add(layers_);
@@ -80,12 +82,13 @@ class CudaBackend final : public Backend {
     // The authors' code compares in double: 0.9 and 1.1 are double constants there.
     cuda::update_mask(stream(), mask, values, round_down(0.9 * static_cast<double>(threshold)),
                       round_down(1.1 * static_cast<double>(threshold)), n);
-    return abs_moments(mask, n).nonzero;
+    return kNotCounted;
   }
 
   void multiply(float* out, const float* a, const float* b, std::int64_t n) override {
     cuda::multiply(stream(), out, a, b, n);
   }
+  StepQueue* step_queue() override { return steps_.get(); }
   void fill(float* values, float value, std::int64_t n) override { cuda::fill(stream(), values, value, n); }
   void add(float* to, const float* from, std::int64_t n) override { cuda::add(stream(), to, from, n); }
 
@@ -93,6 +96,7 @@ class CudaBackend final : public Backend {
   const Stream& stream() const { return device_->stream(); }
 
   std::unique_ptr<Device> device_;
+  std::unique_ptr<StepQueue> steps_;
   DeviceLayerRegistry layers_;
   FloatBuffer parts_ = no_buffer();
   Index parts_floats_ = 0;

@@ -14,6 +14,8 @@
 
 namespace olmp {
 
+class StepQueue;  // engine/step_queue.h
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -53,9 +55,14 @@ class Backend {
   // Sums over nonzero entries of |w| and w^2, in double, and their number.
   struct AbsMoments { double sum = 0, sum_of_squares = 0; std::int64_t nonzero = 0; };
   virtual AbsMoments abs_moments(const float* values, std::int64_t n) = 0;
-  // kept and |w| <= 0.9 t -> pruned; pruned and |w| > 1.1 t -> kept (Guo, Yao, Chen 2016). Returns the number kept.
+  // kept and |w| <= 0.9 t -> pruned; pruned and |w| > 1.1 t -> kept (Guo, Yao, Chen 2016). Returns the number kept, or
+  // kNotCounted where counting would make the host wait: it is then counted when it is asked for.
+  static constexpr std::int64_t kNotCounted = -1;
   virtual std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) = 0;
   virtual void multiply(float* out, const float* a, const float* b, std::int64_t n) = 0;
+
+  // Null where the host itself computes, and has nothing to wait for.
+  virtual StepQueue* step_queue() { return nullptr; }
 
   // --- operations on diffs
   virtual void fill(float* values, float value, std::int64_t n) = 0;

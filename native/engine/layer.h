@@ -31,7 +31,7 @@ struct Parameter {
   // Set by who would clear diff: what is in it counts as zero, and the next gradient overwrites it (and unsets this).
   bool diff_cleared = false;
   float* mask = nullptr;     // 0/1 floats, or null: not masked
-  std::int64_t kept = 0;     // ones in the mask; meaningful where masked
+  std::int64_t kept = 0;     // ones in the mask, or Backend::kNotCounted; meaningful where masked
   std::uint64_t mask_version = 0;  // another after every change of the mask, so that what is made of it can be kept
   // While masks are frozen (Masks::freeze): where the mask is 1, ascending. Gradients and updates are confined to these
   // places; what the diff holds elsewhere has no meaning.

@@ -93,7 +93,7 @@ void Masks::remask(std::size_t layer) {
 
 float Masks::first_element(std::size_t layer) const {
   const LayerMasks& masks = layers_[layer];
-  if (!masks.masked) return 1;
+  if (!masks.masked || encoding_ == RateEncoding::kExact) return 1;
   float element = 0;
   backend_.copy_out(&element, masks.parameters.front()->mask, 1);
   return element;
@@ -230,8 +230,11 @@ void Masks::values_updated() {
 
 KeptCounts Masks::counts(std::size_t layer) const {
   KeptCounts counts;
-  for (const Parameter* parameter : layers_[layer].parameters) {
+  for (Parameter* parameter : layers_[layer].parameters) {
     const std::int64_t n = parameter->tensor.count();
+    if (layers_[layer].masked && parameter->kept == Backend::kNotCounted) {
+      parameter->kept = backend_.abs_moments(parameter->mask, n).nonzero;
+    }
     const std::int64_t kept = layers_[layer].masked ? parameter->kept : n;
     const bool weights = parameter->slot == 0;
     (weights ? counts.weights : counts.biases) += n;

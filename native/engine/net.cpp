@@ -54,14 +54,38 @@ void Net::load_batches() {
 double Net::forward(bool advance, bool keep_blobs) {
   const FlushDenormals guard;
   keep_blobs_ = keep_blobs;
-  if (advance || !batch_loaded_) load_batches();
-  backend_->begin_pass(*random_);
+  prepare_forward(advance);
   double total = 0;
   for (const Step& step : steps_) {
     if (step.layer != nullptr) step.layer->forward();
     for (const Loss& loss : step.losses) total += loss.weight * sum(*loss.top);
   }
   return total;
+}
+
+void Net::prepare_forward(bool advance) {
+  if (advance || !batch_loaded_) load_batches();
+  backend_->begin_pass(*random_);
+}
+
+void Net::run_forward() {
+  for (const Step& step : steps_) {
+    if (step.layer != nullptr) step.layer->forward();
+  }
+}
+
+std::vector<StepQueue::Measure> Net::measures(double factor) const {
+  std::vector<StepQueue::Measure> measures;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const std::int64_t n = outputs_[i]->count();
+    measures.push_back({outputs_[i]->data, n, factor / static_cast<double>(n), i});
+  }
+  for (const Step& step : steps_) {
+    for (const Loss& loss : step.losses) {
+      measures.push_back({loss.top->data, loss.top->count(), factor * loss.weight, outputs_.size()});
+    }
+  }
+  return measures;
 }
 
 void Net::backward() {

@@ -11,6 +11,7 @@
 #include "engine/data_source.h"
 #include "engine/layer.h"
 #include "engine/parameter_store.h"
+#include "engine/step_queue.h"
 
 namespace olmp {
 
@@ -28,6 +29,11 @@ class Net {
   // Forward. `advance`: let the data layers load their next batch first. Returns the weighted total loss. A pass that need
   // not keep blobs may leave those between its outputs unwritten (Tensor::kept).
   double forward(bool advance, bool keep_blobs = true);
+  // The parts of a forward pass whose results nobody waits for: the next batch, and the layers.
+  void prepare_forward(bool advance);
+  void run_forward();
+  // The outputs, then the weighted total loss, as columns of a row; all times `factor`.
+  std::vector<StepQueue::Measure> measures(double factor) const;
   // From the losses' weights (and whatever diffs the other outputs hold) back to the parameters' diffs.
   void backward();
 

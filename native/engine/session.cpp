@@ -143,6 +143,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
     throw Error("bad-argument", "remask needs " + std::to_string(words) + " words for each of " +
                                     std::to_string(iterations) + " iterations");
   }
+  if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled);
   const std::size_t width = net.outputs().size() + 2;
   const int iter_size = solver_->spec().iter_size;
   std::vector<double> row(width);
@@ -177,6 +178,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
 
 std::vector<double> Session::test(int iterations, const Cancelled& cancelled) {
   Net& net = this->net(Phase::kTest);
+  if (StepQueue* queue = backend_->step_queue()) return test_queued(*queue, iterations, cancelled);
   std::vector<double> means(net.outputs().size());
   int done = 0;
   for (; done < iterations && !cancelled(); ++done) {
@@ -270,6 +272,7 @@ RateEvaluations Session::evaluate_rates(const std::vector<double>& rates, bool s
     throw Error("bad-argument", std::to_string(rates.size()) + " rates are no whole number of candidates of " +
                                     std::to_string(layers) + " layers");
   }
+  if (StepQueue* queue = backend_->step_queue()) return evaluate_queued(*queue, rates, sequential, cancelled);
   std::unique_ptr<MaskTrial> trial;
   if (!sequential) trial = std::make_unique<MaskTrial>(*masks_);
   RateEvaluations result;

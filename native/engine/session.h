@@ -116,6 +116,13 @@ class Session {
   // Device memory of a part; null for a mask that is not there. Throws Error("no-gradients"), Error("no-solver").
   float* part_memory(std::size_t index, ParameterPart part) const;
   void remask_drawn(const std::uint32_t* bits);
+  // The same on a backend that queues steps (session_queued.cpp).
+  TrainResult train_queued(StepQueue& queue, int iterations, const std::vector<std::uint32_t>& remask,
+                           const Cancelled& cancelled);
+  std::vector<double> test_queued(StepQueue& queue, int iterations, const Cancelled& cancelled);
+  RateEvaluations evaluate_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
+                                  const Cancelled& cancelled);
+  std::uint64_t pointers_key(std::uint64_t work) const;
   void update_memory_bytes();
 
   nlohmann::json describe_parameters() const;

@@ -158,9 +158,7 @@ void Solver::update(const UpdateRule& rule, Parameter& parameter, std::size_t in
   }
 }
 
-float Solver::update(int iteration) {
-  for (const auto& parameter : parameters_.all()) settle_gradient(backend_, *parameter);
-  const float rate = learning_rate(spec_, iteration);
+UpdateRule Solver::rule_of_spec() const {
   UpdateRule rule;
   rule.type = spec_.rule;
   rule.momentum = spec_.momentum;
@@ -168,6 +166,13 @@ float Solver::update(int iteration) {
   rule.rms_decay = spec_.rms_decay;
   rule.delta = spec_.delta;
   rule.l1 = spec_.l1;
+  return rule;
+}
+
+float Solver::update(int iteration) {
+  for (const auto& parameter : parameters_.all()) settle_gradient(backend_, *parameter);
+  const float rate = learning_rate(spec_, iteration);
+  UpdateRule rule = rule_of_spec();
   rule.diff_scale = clipping_factor() / static_cast<float>(spec_.iter_size);
   rule.iteration = iteration;
   const auto& parameters = parameters_.all();
@@ -179,6 +184,21 @@ float Solver::update(int iteration) {
     update(rule, parameter, i);
   }
   return rate;
+}
+
+void Solver::enqueue_update(StepQueue& queue) {
+  for (const auto& parameter : parameters_.all()) settle_gradient(backend_, *parameter);
+  UpdateRule rule = rule_of_spec();
+  rule.diff_scale = 1.0F / static_cast<float>(spec_.iter_size);
+  std::vector<StepQueue::Update> updates;
+  for (std::size_t i = 0; i < parameters_.all().size(); ++i) {
+    const Parameter& parameter = *parameters_.all()[i];
+    const Tensor& tensor = parameter.tensor;
+    if (parameter.lr_mult == 0) continue;
+    updates.push_back({tensor.data, tensor.diff, history(i, 0), history(i, 1), tensor.count(), parameter.lr_mult,
+                       spec_.weight_decay * parameter.decay_mult});
+  }
+  queue.update(rule, spec_.clip_gradients, updates);
 }
 
 float* Solver::history(std::size_t parameter, int part) const {

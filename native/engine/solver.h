@@ -8,6 +8,7 @@
 
 #include "engine/backend.h"
 #include "engine/parameter_store.h"
+#include "engine/step_queue.h"
 
 namespace olmp {
 
@@ -52,6 +53,8 @@ class Solver {
   // Clips, normalises, regularises and updates, from the gradients accumulated over iter_size passes. Parameters with
   // lr_mult 0 are left alone, and so is what frozen masks do not keep; their masked values are kept up to date. Returns the learning rate used.
   float update(int iteration);
+  // The same as part of a step of a device, which has the rate and the iteration.
+  void enqueue_update(StepQueue& queue);
 
   // History `part` (0 or 1) of a parameter by its position in the store, or null where the solver keeps none.
   float* history(std::size_t parameter, int part) const;
@@ -59,6 +62,7 @@ class Solver {
   std::int64_t memory_bytes() const;
 
  private:
+  UpdateRule rule_of_spec() const;  // without rate, decay, scale and iteration
   float clipping_factor();
   double sum_of_squares(const Parameter& parameter);
   float* scratch(int part, const Parameter& parameter);

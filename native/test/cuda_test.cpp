@@ -13,6 +13,7 @@
 #include "cuda/device.h"
 #include "cuda/library.h"
 #include "engine/error.h"
+#include "test/session_fixtures.h"
 
 namespace olmp {
 namespace {
@@ -100,7 +101,8 @@ TEST_CASE("sums of parameters and masks are the CPU backend's") {
     device->copy_in(device_mask.get(), mask.data(), n);
     for (const float threshold : {0.3F, 0.5F, 0.45F, 0.0F}) {
       const auto kept = cpu->update_mask(mask.data(), values.data(), threshold, n);
-      CHECK(device->update_mask(device_mask.get(), memory.get(), threshold, n) == kept);
+      CHECK(device->update_mask(device_mask.get(), memory.get(), threshold, n) == Backend::kNotCounted);
+      CHECK(device->abs_moments(device_mask.get(), n).nonzero == kept);
       std::vector<float> copy(mask.size());
       device->copy_out(copy.data(), device_mask.get(), n);
       CHECK(copy == mask);
@@ -146,6 +148,79 @@ TEST_CASE("updates are the CPU backend's, for every solver") {
       }
     }
   }
+}
+
+// The same seed gives the same batches and the same weights on any backend.
+TEST_CASE("training, testing and evaluating take the CPU backend's course") {
+  const test::SessionFixture fixture("cuda-course");
+  for (const auto& [iter_size, clip] : {std::pair<int, double>{1, -1}, {3, 0.05}}) {
+    CAPTURE(iter_size);
+    std::vector<std::unique_ptr<Session>> sessions;
+    for (const bool emulated : {false, true}) {
+      SessionOptions options = fixture.options(7);
+      for (std::string* graph : {&options.train, &options.test}) {
+        auto description = nlohmann::json::parse(*graph);
+        for (auto& layer : description["layers"]) {
+          if (layer["type"] == "Dropout") layer["params"]["dropout_ratio"] = 0;  // their random numbers differ
+        }
+        *graph = description.dump();
+      }
+      auto solver = nlohmann::json::parse(options.solver);
+      solver["iter_size"] = iter_size;
+      solver["clip_gradients"] = clip;
+      options.solver = solver.dump();
+      sessions.push_back(std::make_unique<Session>(options, emulated ? make_emulated_cuda_backend() : make_cpu_backend(1)));
+      sessions.back()->fill_parameters();
+    }
+    const auto close = [](const std::vector<double>& got, const std::vector<double>& expected) {
+      REQUIRE(got.size() == expected.size());
+      for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == doctest::Approx(expected[i]).epsilon(1e-4));
+    };
+    std::vector<std::uint32_t> remask(70);
+    for (std::size_t i = 0; i < remask.size(); i += 3) remask[i] = 1 + static_cast<std::uint32_t>(i % 2);
+    for (const auto& session : sessions) {
+      session->compute_moments();
+      session->set_rates({-0.5, 0.3});
+    }
+    Session& cpu = *sessions[0];
+    Session& device = *sessions[1];
+    const auto never = [] { return false; };
+    close(device.train(70, remask, never).rows, cpu.train(70, remask, never).rows);
+    CHECK(device.iteration() == 70);
+    close(device.test(5, never), cpu.test(5, never));
+    for (const bool sequential : {false, true}) {
+      const std::vector<double> rates{0.1, 0.2, -0.4, 0.5, NAN, 0.7};
+      const RateEvaluations expected = cpu.evaluate_rates(rates, sequential, never);
+      const RateEvaluations got = device.evaluate_rates(rates, sequential, never);
+      CHECK(got.kept == expected.kept);
+      close(got.loss, expected.loss);
+      close(got.accuracy, expected.accuracy);
+    }
+    for (std::size_t layer = 0; layer < 2; ++layer) {
+      CHECK(device.kept_counts()[layer].kept_weights == cpu.kept_counts()[layer].kept_weights);
+    }
+    // A state saved on one device goes on on the other.
+    device.save_state(fixture.file("state"));
+    cpu.load_state(fixture.file("state"));
+    close(device.train(3, {}, never).rows, cpu.train(3, {}, never).rows);
+  }
+}
+
+TEST_CASE("a loss that is no number ends training before the parameters are harmed") {
+  const test::SessionFixture fixture("cuda-diverged");
+  Session session(fixture.options(7), make_emulated_cuda_backend());
+  session.fill_parameters();
+  const auto never = [] { return false; };
+  session.train(2, {}, never);
+  auto weights = session.get_parameter(0, ParameterPart::kValue);
+  weights[0] = NAN;
+  session.set_parameter(0, ParameterPart::kValue, weights);
+  const auto before = session.get_parameter(2, ParameterPart::kValue);
+  const TrainResult result = session.train(5, {}, never);
+  CHECK(result.stop == TrainResult::Stop::kNonFiniteLoss);
+  CHECK(result.completed == 0);
+  CHECK(session.iteration() == 2);
+  CHECK(session.get_parameter(2, ParameterPart::kValue) == before);
 }
 
 TEST_CASE("dropout keeps what it should, differently in every pass, and alike in forward and backward") {

@@ -84,13 +84,18 @@ class SessionFixture {
     write_lmdb(folder_ / "lmdb", counted_datums(50, {1, 4, 4}));
   }
 
-  std::unique_ptr<Session> open(std::uint64_t seed, const std::string& solver = "SGD", int hidden = 12) const {
+  SessionOptions options(std::uint64_t seed, const std::string& solver = "SGD", int hidden = 12) const {
     SessionOptions options;
     options.train = graph("TRAIN", folder_ / "lmdb", hidden).dump();
     options.test = graph("TEST", folder_ / "lmdb", hidden).dump();
     options.solver = solver_json(solver).dump();
     options.threads = 2;
     options.seed = seed;
+    return options;
+  }
+
+  std::unique_ptr<Session> open(std::uint64_t seed, const std::string& solver = "SGD", int hidden = 12) const {
+    const SessionOptions options = this->options(seed, solver, hidden);
     auto session = std::make_unique<Session>(options, make_test_backend(options.threads));
     session->fill_parameters();
     return session;

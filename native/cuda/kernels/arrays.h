@@ -33,6 +33,7 @@ struct StepNumbers {
   int iteration = 0;
   int alive = 1;           // 0 after a loss that is no number: parameters are left alone
   float clipping = 1;      // factor of the gradients
+  int slot = 0;            // the row that the step measures into
 };
 // rule.rate and rule.diff_scale are factors of `numbers` where these are given.
 void update(const Stream& stream, const UpdateRule& rule, const StepNumbers* numbers, float* value, const float* diff,

@@ -1,0 +1,127 @@
+#include "cuda/step_queue.h"
+
+#include <algorithm>
+
+#include "cuda/kernels/step.h"
+
+namespace olmp::cuda {
+namespace {
+
+class DeviceStepQueue final : public StepQueue {
+ public:
+  explicit DeviceStepQueue(Device& device)
+      : device_(device), numbers_(device.allocate(floats_for<StepNumbers>(1), "the numbers of a step")) {}
+
+  void begin(const std::vector<Measure>& measures, std::size_t columns, std::size_t loss_column) override {
+    current_ = 0;
+    const auto is_asked_for = [&](const Program& program) {
+      return program.measures == measures && program.ring.columns == static_cast<Index>(columns) &&
+             program.ring.loss_column == static_cast<Index>(loss_column);
+    };
+    while (current_ < programs_.size() && !is_asked_for(*programs_[current_])) ++current_;
+    if (current_ == programs_.size()) add_program(measures, columns, loss_column);
+    rows_ = 0;
+    revive_ = true;
+  }
+
+  void begin_row(float rate, int iteration) override {
+    cuda::begin_row(device_.stream(), ring(), rate, iteration, static_cast<int>(rows_), revive_);
+    revive_ = false;
+    ++rows_;
+  }
+
+  void run(std::uint64_t key, const std::function<void()>& work) override {
+    device_.run_recorded(key * 31 + current_, work);
+  }
+
+  void measure() override {
+    const Program& program = *programs_[current_];
+    cuda::measure(device_.stream(), program.ring, reinterpret_cast<const DeviceMeasure*>(program.list.get()),
+                  static_cast<Index>(program.measures.size()));
+  }
+
+  void update(const UpdateRule& rule, float clip, const std::vector<Update>& updates) override {
+    auto* numbers = reinterpret_cast<StepNumbers*>(numbers_.get());
+    if (clip >= 0) set_clipping_of(updates, clip);
+    for (const Update& parameter : updates) {
+      UpdateRule own = rule;
+      own.rate = parameter.rate_factor;
+      own.decay = parameter.decay;
+      cuda::update(device_.stream(), own, numbers, parameter.value, parameter.diff, parameter.history,
+                   parameter.history2, parameter.count);
+    }
+  }
+
+  void count_kept(const float* mask, std::int64_t count, std::size_t column) override {
+    cuda::count_kept(device_.stream(), ring(), mask, count, static_cast<Index>(column));
+  }
+
+  std::vector<double> read_rows() override {
+    const Index values = static_cast<Index>(rows_) * ring().columns;
+    std::vector<double> rows(static_cast<std::size_t>(values));
+    device_.copy_out(reinterpret_cast<float*>(rows.data()), programs_[current_]->rows.get(), floats_for<double>(values));
+    rows_ = 0;
+    return rows;
+  }
+
+ private:
+  // What begin() was given, on the device. Recorded work refers to it, so it stays where it is.
+  struct Program {
+    std::vector<Measure> measures;
+    FloatBuffer list;
+    FloatBuffer rows;
+    RowRing ring;
+  };
+
+  const RowRing& ring() const { return programs_[current_]->ring; }
+
+  void add_program(const std::vector<Measure>& measures, std::size_t columns, std::size_t loss_column) {
+    std::vector<DeviceMeasure> list;
+    for (const Measure& m : measures) list.push_back({m.values, m.count, m.factor, static_cast<Index>(m.column)});
+    const Index list_floats = floats_for<DeviceMeasure>(static_cast<Index>(list.size()));
+    const Index ring_floats = floats_for<double>(static_cast<Index>(kMostRows * columns));
+    programs_.push_back(std::make_unique<Program>(Program{measures,
+                                                          device_.allocate(list_floats, "what a step measures"),
+                                                          device_.allocate(ring_floats, "what steps measured"),
+                                                          {}}));
+    Program& program = *programs_.back();
+    program.ring.numbers = reinterpret_cast<StepNumbers*>(numbers_.get());
+    program.ring.rows = reinterpret_cast<double*>(program.rows.get());
+    program.ring.columns = static_cast<Index>(columns);
+    program.ring.loss_column = static_cast<Index>(loss_column);
+    device_.copy_in(program.list.get(), reinterpret_cast<const float*>(list.data()), list_floats);
+  }
+
+  // Not to be recorded at its first call: it takes memory then.
+  void set_clipping_of(const std::vector<Update>& updates, float clip) {
+    Index parts = 0;
+    for (const Update& parameter : updates) parts += blocks_of(parameter);
+    if (parts > parts_size_) {
+      parts_ = device_.allocate(floats_for<Moments>(parts), "partial norms of gradients");
+      parts_size_ = parts;
+    }
+    auto* first = reinterpret_cast<Moments*>(parts_.get());
+    Index at = 0;
+    for (const Update& parameter : updates) {
+      moments(device_.stream(), parameter.diff, parameter.count, first + at);
+      at += blocks_of(parameter);
+    }
+    set_clipping(device_.stream(), reinterpret_cast<StepNumbers*>(numbers_.get()), first, parts, clip);
+  }
+  static Index blocks_of(const Update& parameter) { return (parameter.count + kMomentsBlock - 1) / kMomentsBlock; }
+
+  Device& device_;
+  FloatBuffer numbers_;
+  std::vector<std::unique_ptr<Program>> programs_;
+  std::size_t current_ = 0;
+  std::size_t rows_ = 0;
+  bool revive_ = true;
+  FloatBuffer parts_{nullptr, [](float*) {}};
+  Index parts_size_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<StepQueue> make_step_queue(Device& device) { return std::make_unique<DeviceStepQueue>(device); }
+
+}  // namespace olmp::cuda

@@ -1,0 +1,56 @@
+// Steps that a device works off while the host prepares the next ones. Nothing of a step waits for the device: its numbers
+// are handed over before it, and what it measures is read for many steps at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "engine/update_rule.h"
+
+namespace olmp {
+
+class StepQueue {
+ public:
+  // The sum over an array, times a factor, is added to a column of the step's row.
+  struct Measure {
+    const float* values = nullptr;
+    std::int64_t count = 0;
+    double factor = 1;
+    std::size_t column = 0;
+    bool operator==(const Measure& other) const {
+      return values == other.values && count == other.count && factor == other.factor && column == other.column;
+    }
+  };
+  // A parameter's update; the step's learning rate is multiplied by rate_factor.
+  struct Update {
+    float* value = nullptr;
+    const float* diff = nullptr;
+    float* history = nullptr;
+    float* history2 = nullptr;
+    std::int64_t count = 0;
+    float rate_factor = 1;
+    float decay = 0;
+  };
+  static constexpr std::size_t kMostRows = 64;  // between two read_rows
+
+  virtual ~StepQueue() = default;
+
+  // What is measured, and how many columns a row has. A sum in `loss_column` that is no number ends the updates until
+  // the next begin.
+  virtual void begin(const std::vector<Measure>& measures, std::size_t columns, std::size_t loss_column) = 0;
+  // Starts a row of zeros; `rate` and `iteration` are those of its update.
+  virtual void begin_row(float rate, int iteration) = 0;
+  // Does `work`, which gives the device its work by layers' passes, measure and update; or, where the device has recorded
+  // what `work` gave it for this key, has that done again without calling it.
+  virtual void run(std::uint64_t key, const std::function<void()>& work) = 0;
+  virtual void measure() = 0;
+  // `rule` without rate and decay; gradients are clipped to the norm `clip` where that is not negative.
+  virtual void update(const UpdateRule& rule, float clip, const std::vector<Update>& updates) = 0;
+  // Adds the number of ones in a mask to a column.
+  virtual void count_kept(const float* mask, std::int64_t count, std::size_t column) = 0;
+  // Waits, and returns the rows begun since the last call, one after another.
+  virtual std::vector<double> read_rows() = 0;
+};
+
+}  // namespace olmp
