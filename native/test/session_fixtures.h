@@ -71,6 +71,29 @@ inline json graph(const char* phase, const std::string& source, int hidden = 12)
   return {{"name", "small"}, {"phase", phase}, {"force_backward", false}, {"layers", layers}};
 }
 
+// The same with a convolution (8 outputs, 3 x 3, padded) and 2 x 2 maxima between the data and ip1.
+inline json convolution_graph(const char* phase, const std::string& source, int hidden) {
+  json whole = graph(phase, source, hidden);
+  json& layers = whole["layers"];
+  const json weights = layer_json("conv1", {{8, 1, 3, 3}, {8}}, 1, 1, "xavier").at("parameters");
+  const json convolution = layer("Convolution", "conv1",
+                                 {{"params",
+                                   {{"num_output", 8}, {"bias_term", true}, {"kernel_size", {3, 3}}, {"stride", {1, 1}},
+                                    {"pad", {1, 1}}, {"dilation", {1, 1}}, {"group", 1}, {"axis", 1}}},
+                                  {"bottoms", {"data"}},
+                                  {"top_shapes", {{kBatch, 8, 4, 4}}},
+                                  {"parameters", weights}});
+  const json pooling = layer("Pooling", "pool1",
+                             {{"params",
+                               {{"pool", "MAX"}, {"kernel_size", {2, 2}}, {"stride", {2, 2}}, {"pad", {0, 0}},
+                                {"global_pooling", false}, {"round_mode", "CEIL"}}},
+                              {"bottoms", {"conv1"}},
+                              {"top_shapes", {{kBatch, 8, 2, 2}}}});
+  layers[1] = inner_product("ip1", "pool1", hidden, 32);
+  layers.insert(layers.begin() + 1, {convolution, pooling});
+  return whole;
+}
+
 inline json solver_json(const std::string& type = "SGD") {
   return {{"type", type},     {"base_lr", 0.05},    {"lr_policy", "inv"},             {"gamma", 0.01},
           {"power", 0.75},    {"stepsize", 0},      {"stepvalue", json::array()},     {"max_iter", 100},
@@ -96,6 +119,15 @@ class SessionFixture {
 
   std::unique_ptr<Session> open(std::uint64_t seed, const std::string& solver = "SGD", int hidden = 12) const {
     const SessionOptions options = this->options(seed, solver, hidden);
+    auto session = std::make_unique<Session>(options, make_test_backend(options.threads));
+    session->fill_parameters();
+    return session;
+  }
+
+  std::unique_ptr<Session> open_convolution(std::uint64_t seed, int hidden = 40) const {
+    SessionOptions options = this->options(seed);
+    options.train = convolution_graph("TRAIN", folder_ / "lmdb", hidden).dump();
+    options.test = convolution_graph("TEST", folder_ / "lmdb", hidden).dump();
     auto session = std::make_unique<Session>(options, make_test_backend(options.threads));
     session->fill_parameters();
     return session;
