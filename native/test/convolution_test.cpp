@@ -163,6 +163,20 @@ TEST_CASE("every algorithm computes the convolution") {
   CHECK(primitives > 0);
 }
 
+TEST_CASE("Winograd's transformations compute the convolution, with groups and ragged tiles") {
+  const ConvolutionGeometry whole = geometry(9, 32, 48, 1, {13, 11}, {3, 3}, {1, 1}, {1, 1}, {1, 1});
+  const ConvolutionGeometry grouped = geometry(9, 64, 96, 2, {9, 13}, {3, 3}, {1, 1}, {0, 1}, {1, 1});
+  for (const ConvolutionGeometry& g : {whole, grouped}) {
+    for (const int threads : {1, 2}) {
+      CAPTURE(g.group);
+      CAPTURE(threads);
+      const auto primitive = make_primitive_convolution(g, threads, "l");
+      REQUIRE(primitive != nullptr);
+      check(g, *primitive);
+    }
+  }
+}
+
 TEST_CASE("the same threads give the same bits") {
   const ConvolutionGeometry g = geometry(64, 7, 26, 1, {8, 8}, {3, 3}, {1, 1}, {0, 0}, {1, 1});
   const auto algorithm = make_batch_convolution(g, 2, "l");
