@@ -13,6 +13,8 @@ const badge = (page: Page, state: RegExp) => page.locator('.strip .badge', { has
 describe('compress and watch', () => {
   let studio: Studio
   let page: Page
+  /** The address of the short run's page. */
+  let run: string
 
   beforeAll(async () => {
     studio = await launchStudio()
@@ -74,6 +76,7 @@ describe('compress and watch', () => {
     await page.getByRole('button', { name: 'Start compression' }).click()
     await badge(page, /finished/i).waitFor({ timeout: shortRunMs })
     await page.getByText('Short one').first().waitFor()
+    run = page.url()
     await screenshots(page, 'run-finished')
     await axe(page)
   })
@@ -113,20 +116,19 @@ describe('compress and watch', () => {
   })
 
   it('leads from a checkpoint’s mark to its export', async () => {
-    const marks = page.getByRole('navigation', { name: 'Checkpoints' }).getByRole('link')
-    const run = page.url()
-    const label = (await marks.first().getAttribute('aria-label')) ?? ''
-    const [, iteration] = /iteration ([\d,]*\d)/.exec(label) ?? [label, 'an iteration']
-    await marks.first().click()
-    const dialog = page.getByRole('dialog')
-    await dialog.waitFor()
-    expect(await dialog.textContent()).toContain(`Iteration ${iteration}`)
-    await page.keyboard.press('Escape')
-    await page.goto(run)
+    // the newest: older ones leave the list while the run ends
+    const marks = page.getByRole('navigation', { name: 'Checkpoints' })
+    const mark = marks.getByRole('link', { name: /iteration 80\d/ })
+    const label = (await mark.getAttribute('aria-label', { timeout: shortRunMs })) ?? ''
+    const [, iteration] = /iteration (\d+)/.exec(label) ?? [label, 'an iteration']
+    await mark.click()
+    await page.getByRole('dialog').getByText(`Iteration ${iteration}`).waitFor()
   })
 
   it('keeps up with 10,000 records a second', async () => {
-    const [, projectId, runId] = /project\/([^/]+)\/run\/([^/?]+)/.exec(page.url()) ?? []
+    await page.goto(run)
+    await page.getByTestId('reach').waitFor()
+    const [, projectId, runId] = /project\/([^/]+)\/run\/([^/?]+)/.exec(run) ?? []
     const seconds = 6
     const heap = () => page.evaluate(() => Reflect.get(performance, 'memory').usedJSHeapSize as number)
     const before = await heap()
