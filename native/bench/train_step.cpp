@@ -69,7 +69,7 @@ int run(const nlohmann::json& graph, int threads, int repetitions) {
   Samples forward{"forward", {}}, backward{"backward", {}}, updating{"update", {}}, step{"whole step", {}};
   for (int r = -2; r < repetitions; ++r) {
     time(step, [&] {
-      time(forward, [&] { net.forward(false); });
+      time(forward, [&] { net.forward(false, false); });
       clear();
       time(backward, [&] { net.backward(); });
       time(updating, update);

@@ -41,7 +41,8 @@ class Convolution final : public Layer {
     const float* bias = bias_ ? ctx.parameters[1]->effective : nullptr;
     const Parameter& weights = *ctx.parameters[0];
     const bool sparse = sparse_ != nullptr && sparse_->suits(weights);
-    const bool pooled = sparse && takes_maxima();
+    const bool pooled = sparse ? wants_maxima() && sparse_->can_pool() && kept_gradients_only()
+                               : algorithm_->take_maxima(wants_maxima());
     top().kept = !pooled;
     if (ctx.maxima != nullptr) ctx.maxima->taken = pooled;
     if (sparse) {
@@ -49,7 +50,7 @@ class Convolution final : public Layer {
       return;
     }
     for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
-      algorithm_->forward(bottom(i).data, ctx.parameters[0]->effective, bias, top(i).data);
+      algorithm_->forward(bottom(i).data, ctx.parameters[0]->effective, bias, pooled ? ctx.maxima->top->data : top(i).data);
     }
   }
 
@@ -67,7 +68,7 @@ class Convolution final : public Layer {
         if (bias_) gradients.bias = i == 0 ? begin_addition(*ctx.parameters[1]) : ctx.parameters[1]->tensor.diff;
       }
       if (wants_gradient(ctx, i)) gradients.data = bottom(i).diff;
-      algorithm_->backward(bottom(i).data, top(i).diff, ctx.parameters[0]->effective, gradients);
+      algorithm_->backward(bottom(i).data, top_diff(i), ctx.parameters[0]->effective, gradients);
     }
   }
 
@@ -79,13 +80,15 @@ class Convolution final : public Layer {
   // The gradients of weights that may come back are the dense product's.
   bool kept_gradients_only() const { return !ctx.parameter_gradients || ctx.parameters[0]->frozen; }
 
-  bool takes_maxima() const {
-    return ctx.maxima != nullptr && !ctx.maxima->keep_blobs && sparse_->can_pool() && kept_gradients_only();
+  bool wants_maxima() const { return ctx.maxima != nullptr && !ctx.maxima->keep_blobs; }
+
+  // Of what forward made: the top, or its maxima.
+  const float* top_diff(std::size_t i) const {
+    return ctx.maxima != nullptr && ctx.maxima->taken ? ctx.maxima->top->diff : top(i).diff;
   }
 
   void sparse_backward() {
-    const bool pooled = ctx.maxima != nullptr && ctx.maxima->taken;
-    const float* dy = pooled ? ctx.maxima->top->diff : top().diff;
+    const float* dy = top_diff(0);
     const bool data = wants_gradient(ctx, 0);
     if (data || kept_gradients_only()) sparse_->take_gradient(dy);
     if (ctx.parameter_gradients && kept_gradients_only()) {
@@ -96,6 +99,7 @@ class Convolution final : public Layer {
       gradients.weights = ctx.parameters[0]->tensor.diff;
       gradients.weights_beta = begin_gradient(*ctx.parameters[0]);
       if (bias_) gradients.bias = begin_addition(*ctx.parameters[1]);
+      algorithm_->take_maxima(false);
       algorithm_->backward(bottom().data, dy, ctx.parameters[0]->effective, gradients);
     }
     if (data) sparse_->backward_data(bottom().diff);

@@ -20,6 +20,9 @@ struct ConvolutionGradients {
 class ConvolutionAlgorithm {
  public:
   virtual ~ConvolutionAlgorithm() = default;
+  // Whether maxima over 2 x 2 windows by 2 shall be taken along from the next forward on: y receives them, and dy is that
+  // of the maxima. Returns whether this will be done.
+  virtual bool take_maxima(bool /*wanted*/) { return false; }
   // y = w * x + bias; bias may be null.
   virtual void forward(const float* x, const float* weights, const float* bias, float* y) = 0;
   // x may be null where only the data gradient is wanted, weights where it is not.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "cpu/convolution_algorithm.h"
@@ -21,35 +22,36 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
  public:
   BatchAlgorithm(const ConvolutionGeometry& geometry, const BatchConvolution& group, int threads,
                  const std::string& layer)
-      : g_(geometry), c_(group), k_(batch_kernels()) {
+      : g_(geometry), c_(group), k_(batch_kernels()), layer_(layer) {
+    const int max_chunk = k_.max_vectors * k_.lanes;
     for (std::int64_t first = 0; first < g_.images;) {
       const std::int64_t left = g_.images - first;
       // A rest of less than a vector is padded with zeros.
-      const int size = left > k_.lanes ? k_.max_chunk : k_.lanes;
-      const int images = static_cast<int>(std::min<std::int64_t>(left, size));
-      chunks_.push_back({first, images, size});
+      const int vectors = left > k_.lanes ? k_.max_vectors : 1;
+      const int images = static_cast<int>(std::min<std::int64_t>(left, vectors * k_.lanes));
+      chunks_.push_back({first, images, vectors});
       first += images;
     }
     workers_ = std::min<std::int64_t>(threads, static_cast<std::int64_t>(chunks_.size()));
     weight_count_ = static_cast<std::int64_t>(c_.outputs) * c_.channels * c_.taps();
-    const auto buffer = [&](std::int64_t floats) {
-      bytes_ += floats * static_cast<std::int64_t>(sizeof(float));
-      return allocate_host(floats, "the buffers of layer '" + layer + "'");
-    };
     const std::int64_t inner = static_cast<std::int64_t>(c_.input[0]) * c_.input[1] * c_.channels;
     forward_weights_ = buffer(g_.group * k_.packed_size(c_.outputs, c_.taps(), c_.channels));
     backward_weights_ = buffer(g_.group * k_.packed_size(c_.channels, c_.taps(), c_.outputs));
     for (std::int64_t w = 0; w < workers_; ++w) {
       Worker worker;
-      // The chunks of one vector use a prefix; the border of x must stay zero for both sizes, so each has its own.
-      worker.x = buffer(c_.x_size() * k_.max_chunk);
-      worker.x_narrow = buffer(c_.x_size() * k_.lanes);
-      worker.y = buffer(c_.y_size() * k_.max_chunk);
-      worker.dx = buffer(inner * k_.max_chunk);
+      worker.x = buffer(c_.x_size() * max_chunk);
+      worker.y = buffer(c_.y_size() * max_chunk);
+      worker.dx = buffer(inner * max_chunk);
       // Each worker but the first sums its chunks' gradients apart; they are added in worker order.
       if (w > 0) worker.partial = buffer(g_.group * (weight_count_ + c_.outputs));
       worker_.push_back(std::move(worker));
     }
+  }
+
+  bool take_maxima(bool wanted) override {
+    maxima_ = wanted && c_.output[0] % 2 == 0 && c_.output[1] % 2 == 0;
+    if (maxima_ && chosen_.empty()) allocate_maxima();
+    return maxima_;
   }
 
   void forward(const float* x, const float* weights, const float* bias, float* y) override {
@@ -57,14 +59,21 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
     for (int group = 0; group < g_.group; ++group) {
       k_.pack_forward(c_, weights + group * weight_count_, forward_weights_.get() + group * packed);
     }
+    const Top top = this->top();
     for_each_chunk([&](Worker& worker, const Chunk& chunk, bool) {
       for (int group = 0; group < g_.group; ++group) {
         const float* columns = gather_x(worker, chunk, group, x);
-        k_.forward(c_, chunk.size, columns, forward_weights_.get() + group * packed,
-                   bias == nullptr ? nullptr : bias + group * c_.outputs, worker.y.get());
-        k_.scatter(worker.y.get(), chunk.size, c_.outputs, g_.output_points(),
-                   y + chunk.first * g_.output_count() + group * c_.outputs * g_.output_points(), g_.output_count(),
-                   chunk.images);
+        const float* group_weights = forward_weights_.get() + group * packed;
+        const float* group_bias = bias == nullptr ? nullptr : bias + group * c_.outputs;
+        const float* made = worker.y.get();
+        if (maxima_) {
+          forward_maxima(worker, chunk, group, columns, group_weights, group_bias);
+          made = worker.maxima.get();
+        } else {
+          k_.forward(c_, chunk.vectors, columns, group_weights, group_bias, worker.y.get());
+        }
+        k_.scatter(made, c_.outputs, top.points(), y + chunk.first * top.image(g_) + group * c_.outputs * top.points(),
+                   top.image(g_), chunk.images);
       }
     });
   }
@@ -74,27 +83,32 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
     for (int group = 0; group < g_.group && gradients.data != nullptr; ++group) {
       k_.pack_backward(c_, weights + group * weight_count_, backward_weights_.get() + group * packed);
     }
+    const Top top = this->top();
     for_each_chunk([&](Worker& worker, const Chunk& chunk, bool first) {
       for (int group = 0; group < g_.group; ++group) {
-        const int size[2] = {c_.output[0], c_.output[1]};
         const int none[2] = {0, 0};
-        k_.gather(dy + chunk.first * g_.output_count() + group * c_.outputs * g_.output_points(), g_.output_count(),
-                  chunk.images, chunk.size, c_.outputs, size, none, worker.y.get());
+        float* gathered = maxima_ ? worker.maxima.get() : worker.y.get();
+        k_.gather(dy + chunk.first * top.image(g_) + group * c_.outputs * top.points(), top.image(g_), chunk.images,
+                  chunk.vectors, c_.outputs, top.size, none, gathered);
+        if (maxima_) k_.max_gradient(c_, chunk.vectors, gathered, chosen(chunk, group), worker.y.get());
         if (gradients.weights != nullptr) {
           const bool apart = worker.partial != nullptr;
           float* dw = (apart ? worker.partial.get() : gradients.weights) + group * weight_count_;
           const float beta = !first ? 1.0F : (apart ? 0.0F : gradients.weights_beta);
-          k_.backward_weights(c_, chunk.size, gather_x(worker, chunk, group, x), worker.y.get(), beta, dw);
+          k_.backward_weights(c_, chunk.vectors, gather_x(worker, chunk, group, x), worker.y.get(), beta, dw);
         }
         if (gradients.bias != nullptr) {
           float* partial = worker.partial == nullptr ? nullptr : worker.partial.get() + g_.group * weight_count_;
           float* db = (partial == nullptr ? gradients.bias : partial) + group * c_.outputs;
           if (partial != nullptr && first) std::fill(db, db + c_.outputs, 0.0F);
-          k_.backward_bias(c_, chunk.size, worker.y.get(), db);
+          // A maximum's gradient is that of one point.
+          BatchConvolution summed = c_;
+          std::copy(top.size, top.size + 2, summed.output);
+          k_.backward_bias(summed, chunk.vectors, gathered, db);
         }
         if (gradients.data != nullptr) {
-          k_.backward_data(c_, chunk.size, worker.y.get(), backward_weights_.get() + group * packed, worker.dx.get());
-          k_.scatter(worker.dx.get(), chunk.size, c_.channels, g_.input_points(),
+          k_.backward_data(c_, chunk.vectors, worker.y.get(), backward_weights_.get() + group * packed, worker.dx.get());
+          k_.scatter(worker.dx.get(), c_.channels, g_.input_points(),
                      gradients.data + chunk.first * g_.input_count() + group * c_.channels * g_.input_points(),
                      g_.input_count(), chunk.images);
         }
@@ -114,21 +128,63 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   struct Chunk {
     std::int64_t first;
     int images;
-    int size;
+    int vectors;
   };
   struct Worker {
     FloatBuffer x{nullptr, [](float*) {}};
-    FloatBuffer x_narrow{nullptr, [](float*) {}};
     FloatBuffer y{nullptr, [](float*) {}};
     FloatBuffer dx{nullptr, [](float*) {}};
+    FloatBuffer maxima{nullptr, [](float*) {}};  // or their gradient
     FloatBuffer partial{nullptr, [](float*) {}};
   };
+  // What y and dy of one image and output are.
+  struct Top {
+    int size[2];
+    std::int64_t points() const { return static_cast<std::int64_t>(size[0]) * size[1]; }
+    std::int64_t image(const ConvolutionGeometry& g) const { return g.outputs * points(); }
+  };
+
+  Top top() const {
+    const int step = maxima_ ? 2 : 1;
+    return {{c_.output[0] / step, c_.output[1] / step}};
+  }
+
+  void allocate_maxima() {
+    const std::int64_t chunk = k_.max_vectors * k_.lanes;
+    const std::int64_t padded_images = (g_.images + chunk - 1) / chunk * chunk;
+    chosen_.resize(static_cast<std::size_t>(g_.group * c_.y_size() / 4 * padded_images));
+    bytes_ += static_cast<std::int64_t>(chosen_.size());
+    for (Worker& worker : worker_) worker.maxima = buffer(c_.y_size() / 4 * chunk);
+  }
+
+  std::int8_t* chosen(const Chunk& chunk, int group) {
+    const std::int64_t maxima = c_.y_size() / 4;
+    return chosen_.data() + g_.group * maxima * chunk.first + group * maxima * chunk.vectors * k_.lanes;
+  }
+
+  // Two rows at a time: they are still in the cache when their maxima are taken.
+  void forward_maxima(Worker& worker, const Chunk& chunk, int group, const float* columns, const float* weights,
+                      const float* bias) {
+    BatchConvolution rows = c_;
+    rows.output[0] = 2;
+    const std::int64_t stride = c_.y_size() / 4 * k_.lanes;
+    const std::int64_t step_x = static_cast<std::int64_t>(c_.stride[0]) * c_.padded(1) * c_.channels * k_.lanes;
+    std::int64_t to = 0;
+    for (int row = 0; row < c_.output[0]; row += 2, to += rows.y_size() / 4 * k_.lanes) {
+      k_.forward(rows, chunk.vectors, columns + row * step_x, weights, bias, worker.y.get());
+      k_.max(rows, chunk.vectors, worker.y.get(), stride, worker.maxima.get() + to, chosen(chunk, group) + to);
+    }
+  }
+
+  FloatBuffer buffer(std::int64_t floats) {
+    bytes_ += floats * static_cast<std::int64_t>(sizeof(float));
+    return allocate_host(floats, "the buffers of layer '" + layer_ + "'");
+  }
 
   const float* gather_x(Worker& worker, const Chunk& chunk, int group, const float* x) const {
-    float* to = chunk.size == k_.max_chunk ? worker.x.get() : worker.x_narrow.get();
     k_.gather(x + chunk.first * g_.input_count() + group * c_.channels * g_.input_points(), g_.input_count(),
-              chunk.images, chunk.size, c_.channels, c_.input, c_.pad, to);
-    return to;
+              chunk.images, chunk.vectors, c_.channels, c_.input, c_.pad, worker.x.get());
+    return worker.x.get();
   }
 
   // body(worker, chunk, whether it is the worker's first)
@@ -148,6 +204,9 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   ConvolutionGeometry g_;
   BatchConvolution c_;
   const BatchConvolutionKernels& k_;
+  std::string layer_;
+  bool maxima_ = false;
+  std::vector<std::int8_t> chosen_;  // by chunk and group: where each maximum came from
   std::vector<Chunk> chunks_;
   std::int64_t workers_ = 1;
   std::int64_t weight_count_ = 0;
@@ -162,7 +221,8 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
 std::unique_ptr<ConvolutionAlgorithm> make_batch_convolution(const ConvolutionGeometry& geometry, int threads,
                                                              const std::string& layer) {
   const ConvolutionGeometry& g = geometry;
-  if (g.input.size() != 2 || g.images < batch_kernels().lanes / 2) return nullptr;
+  const BatchConvolutionKernels& k = batch_kernels();
+  if (g.input.size() != 2 || g.images < k.lanes / 2) return nullptr;
   BatchConvolution c;
   c.channels = g.channels / g.group;
   c.outputs = g.outputs / g.group;
@@ -174,7 +234,7 @@ std::unique_ptr<ConvolutionAlgorithm> make_batch_convolution(const ConvolutionGe
     c.pad[a] = g.pad[a];
     c.dilation[a] = g.dilation[a];
   }
-  if ((c.x_size() + c.y_size()) * batch_kernels().max_chunk > kMaxChunkFloats) return nullptr;
+  if ((c.x_size() + c.y_size()) * k.max_vectors * k.lanes > kMaxChunkFloats) return nullptr;
   return std::make_unique<BatchAlgorithm>(geometry, c, threads, layer);
 }
 

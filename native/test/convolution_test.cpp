@@ -8,6 +8,7 @@
 
 #include "cpu/convolution_algorithm.h"
 #include "cpu/isa.h"
+#include "cpu/kernels/kernels.h"
 #include "engine/random.h"
 
 namespace olmp {
@@ -173,6 +174,64 @@ TEST_CASE("Winograd's transformations compute the convolution, with groups and r
       const auto primitive = make_primitive_convolution(g, threads, "l");
       REQUIRE(primitive != nullptr);
       check(g, *primitive);
+    }
+  }
+}
+
+TEST_CASE("maxima taken along are those of the whole convolution, and so are their gradients") {
+  const ConvolutionGeometry plain = geometry(21, 1, 20, 1, {12, 12}, {5, 5}, {1, 1}, {0, 0}, {1, 1});
+  const ConvolutionGeometry grouped = geometry(70, 6, 26, 2, {8, 12}, {3, 3}, {1, 1}, {1, 0}, {1, 1});
+  const ConvolutionGeometry strided = geometry(35, 3, 7, 1, {9, 9}, {3, 3}, {2, 2}, {0, 0}, {1, 1});
+  const ConvolutionGeometry odd = geometry(35, 3, 7, 1, {9, 9}, {3, 3}, {1, 1}, {0, 0}, {1, 1});
+  CHECK_FALSE(make_batch_convolution(odd, 1, "l")->take_maxima(true));
+  for (const ConvolutionGeometry& g : {plain, grouped, strided}) {
+    Random random(7);
+    const std::vector<float> x = random_values(g.images * g.input_count(), random);
+    const std::vector<float> w = random_values(g.outputs * g.rows() / g.group, random);
+    const std::vector<float> b = random_values(g.outputs, random);
+    const std::vector<float> dmaxima = random_values(g.images * g.output_count() / 4, random);
+    const auto whole = make_batch_convolution(g, 1, "l");
+    std::vector<float> y(static_cast<std::size_t>(g.images * g.output_count()));
+    whole->forward(x.data(), w.data(), b.data(), y.data());
+    std::vector<float> maxima(dmaxima.size());
+    std::vector<float> dy(y.size());
+    const std::int64_t points = g.output_points();
+    std::vector<std::int32_t> chosen(static_cast<std::size_t>(points / 4));
+    for (std::int64_t plane = 0; plane < g.images * g.outputs; ++plane) {
+      cpu_kernels().max_pool_2x2(y.data() + plane * points, g.output[0], g.output[1],
+                                 maxima.data() + plane * points / 4, chosen.data());
+      for (std::size_t i = 0; i < chosen.size(); ++i) {
+        dy[static_cast<std::size_t>(plane * points + chosen[i])] =
+            dmaxima[static_cast<std::size_t>(plane * points / 4) + i];
+      }
+    }
+    const auto gradients = [&](ConvolutionAlgorithm& algorithm, const std::vector<float>& dtop, std::vector<float>& dw,
+                               std::vector<float>& db, std::vector<float>& dx) {
+      dw.assign(w.size(), NAN);
+      db.assign(b.size(), 0);
+      dx.assign(x.size(), NAN);
+      algorithm.backward(x.data(), dtop.data(), w.data(), {dw.data(), 0, db.data(), dx.data()});
+    };
+    std::vector<float> dw, db, dx;
+    gradients(*whole, dy, dw, db, dx);
+    for (const int threads : {1, 2}) {
+      CAPTURE(threads);
+      const auto algorithm = make_batch_convolution(g, threads, "l");
+      std::vector<float> made(y.size(), NAN);
+      algorithm->forward(x.data(), w.data(), b.data(), made.data());  // back and forth
+      REQUIRE(algorithm->take_maxima(true));
+      made.assign(maxima.size(), NAN);
+      algorithm->forward(x.data(), w.data(), b.data(), made.data());
+      CHECK(made == maxima);
+      std::vector<float> made_dw, made_db, made_dx;
+      gradients(*algorithm, dmaxima, made_dw, made_db, made_dx);
+      CHECK(made_dx == dx);
+      compare("weight gradient", made_dw, {dw.begin(), dw.end()});
+      compare("bias gradient", made_db, {db.begin(), db.end()});
+      CHECK_FALSE(algorithm->take_maxima(false));
+      gradients(*algorithm, dy, made_dw, made_db, made_dx);
+      CHECK(made_dx == dx);
+      compare("weight gradient", made_dw, {dw.begin(), dw.end()});
     }
   }
 }

@@ -105,10 +105,13 @@ TEST_CASE("a sparse convolution with its maxima taken along: the same course, th
     const auto rows = frozen->train(200, {}, kNever).rows;
     for (std::size_t i = 2; i < rows.size(); i += 4) CHECK(rows[i] == doctest::Approx(expected[i]).epsilon(2e-3));
     compare_courses(*frozen, *thawed, before);
-    const bool taken = frozen->kept_counts()[0].kept_weights < 8;
-    const auto code = error_code([&] { frozen->get_blob(Phase::kTrain, "conv1", BlobPart::kData); });
-    CHECK(code == (taken ? "blob-not-kept" : ""));
-    CHECK_NOTHROW(thawed->get_blob(Phase::kTrain, "conv1", BlobPart::kData));
+    const auto code_of = [](Session& session) {
+      return error_code([&] { session.get_blob(Phase::kTrain, "conv1", BlobPart::kData); });
+    };
+    CHECK(code_of(*frozen) == "blob-not-kept");
+    // Where masks may change, a dense convolution takes its maxima along, a sparse one does not.
+    const bool sparse = thawed->kept_counts()[0].kept_weights < 8;
+    CHECK(code_of(*thawed) == (sparse ? "" : "blob-not-kept"));
 
     frozen->save_state(fixture.file("state"));
     const auto future = frozen->train(20, {}, kNever).rows;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu/kernels/batch_maxima.h"
 #include "cpu/kernels/vector.h"
 
 namespace olmp::OLMP_ISA {
@@ -54,12 +55,13 @@ void pack_backward(const BatchConvolution& c, const float* weights, float* packe
   });
 }
 
-void gather(const float* from, std::int64_t image_stride, int images, int chunk, int planes, const int size[2],
+void gather(const float* from, std::int64_t image_stride, int images, int vectors, int planes, const int size[2],
             const int pad[2], float* to) {
   const int width = size[1];
   const int points = size[0] * width;
   const int padded_width = width + 2 * pad[1];
-  for (int first = 0; first < chunk; first += kLanes) {
+  const std::int64_t vector_stride = static_cast<std::int64_t>(size[0] + 2 * pad[0]) * padded_width * planes * kLanes;
+  for (int first = 0; first < vectors * kLanes; first += kLanes, to += vector_stride) {
     for (int plane = 0; plane < planes; ++plane) {
       int row = 0;
       int column = 0;
@@ -73,7 +75,7 @@ void gather(const float* from, std::int64_t image_stride, int images, int chunk,
         transpose(block);
         for (int i = 0; i < n; ++i) {
           const std::int64_t padded = static_cast<std::int64_t>(row + pad[0]) * padded_width + column + pad[1];
-          block[i].store(to + (padded * planes + plane) * chunk + first);
+          block[i].store(to + (padded * planes + plane) * kLanes);
           if (++column == width) {
             column = 0;
             ++row;
@@ -84,15 +86,14 @@ void gather(const float* from, std::int64_t image_stride, int images, int chunk,
   }
 }
 
-void scatter(const float* from, int chunk, int planes, std::int64_t points, float* to, std::int64_t image_stride,
-             int images) {
-  for (int first = 0; first < images; first += kLanes) {
+void scatter(const float* from, int planes, std::int64_t points, float* to, std::int64_t image_stride, int images) {
+  for (int first = 0; first < images; first += kLanes, from += points * planes * kLanes) {
     for (int plane = 0; plane < planes; ++plane) {
       for (std::int64_t point = 0; point < points; point += kLanes) {
         const int n = static_cast<int>(std::min<std::int64_t>(kLanes, points - point));
         Vector block[kLanes];
         for (int i = 0; i < kLanes; ++i) {
-          block[i] = i < n ? Vector::load(from + ((point + i) * planes + plane) * chunk + first) : Vector::zero();
+          block[i] = i < n ? Vector::load(from + ((point + i) * planes + plane) * kLanes) : Vector::zero();
         }
         transpose(block);
         for (int i = 0; i < kLanes && first + i < images; ++i) {
@@ -114,39 +115,41 @@ struct Tile {
     }
   }
 
-  // sum += weights (depth, kRows) x values (depth, chunk); returns the next weights.
-  const float* multiply(const float* weights, const float* values, int depth) {
+  // sum += weights (depth, kRows) x values (depth, lanes), a vector's values `stride` after the last one's; returns the
+  // next weights.
+  const float* multiply(const float* weights, const float* values, std::int64_t stride, int depth) {
     for (int d = 0; d < depth; ++d) {
       Vector value[kVecs];
-      for (int v = 0; v < kVecs; ++v) value[v] = Vector::load(values + v * kLanes);
+      for (int v = 0; v < kVecs; ++v) value[v] = Vector::load(values + v * stride);
       for (int r = 0; r < kRows; ++r) {
         const Vector weight = Vector::broadcast(weights[r]);
         for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(weight, value[v], sum[r][v]);
       }
-      values += kVecs * kLanes;
+      values += kLanes;
       weights += kRows;
     }
     return weights;
   }
 
-  void store(float* to, int rows) const {
+  void store(float* to, std::int64_t stride, int rows) const {
     for (int r = 0; r < rows && r < kRows; ++r) {
-      for (int v = 0; v < kVecs; ++v) sum[r][v].store(to + (r * kVecs + v) * kLanes);
+      for (int v = 0; v < kVecs; ++v) sum[r][v].store(to + v * stride + r * kLanes);
     }
   }
 };
 
 template <int kRows, int kVecs>
 void forward_tiles(const BatchConvolution& c, const float* x, const float* packed, const float* bias, float* y) {
-  constexpr int kChunk = kVecs * kLanes;
-  const std::int64_t column = static_cast<std::int64_t>(c.channels) * kChunk;
+  const std::int64_t x_stride = c.x_size() * kLanes;
+  const std::int64_t y_stride = c.y_size() * kLanes;
+  const std::int64_t column = static_cast<std::int64_t>(c.channels) * kLanes;
   const std::int64_t line = column * c.padded(1);
   // Undilated taps of a kernel row read one run of memory.
   const bool runs = c.dilation[1] == 1;
   const int per_line = runs ? 1 : c.kernel[1];
   const int depth = runs ? c.channels * c.kernel[1] : c.channels;
   for (int oy = 0; oy < c.output[0]; ++oy) {
-    for (int ox = 0; ox < c.output[1]; ++ox, y += static_cast<std::int64_t>(c.outputs) * kChunk) {
+    for (int ox = 0; ox < c.output[1]; ++ox, y += static_cast<std::int64_t>(c.outputs) * kLanes) {
       const float* corner = x + oy * c.stride[0] * line + ox * c.stride[1] * column;
       const float* weights = packed;
       for (int first = 0; first < c.outputs; first += kRows) {
@@ -160,10 +163,11 @@ void forward_tiles(const BatchConvolution& c, const float* x, const float* packe
         }
         for (int ky = 0; ky < c.kernel[0]; ++ky) {
           for (int kx = 0; kx < per_line; ++kx) {
-            weights = tile.multiply(weights, corner + ky * c.dilation[0] * line + kx * c.dilation[1] * column, depth);
+            weights = tile.multiply(weights, corner + ky * c.dilation[0] * line + kx * c.dilation[1] * column, x_stride,
+                                    depth);
           }
         }
-        tile.store(y + static_cast<std::int64_t>(first) * kChunk, rows);
+        tile.store(y + static_cast<std::int64_t>(first) * kLanes, y_stride, rows);
       }
     }
   }
@@ -179,11 +183,12 @@ int source_of(const BatchConvolution& c, int axis, int i, int k) {
 
 template <int kRows, int kVecs>
 void backward_data_tiles(const BatchConvolution& c, const float* dy, const float* packed, float* dx) {
-  constexpr int kChunk = kVecs * kLanes;
-  const std::int64_t point = static_cast<std::int64_t>(c.outputs) * kChunk;
+  const std::int64_t dx_stride = static_cast<std::int64_t>(c.input[0]) * c.input[1] * c.channels * kLanes;
+  const std::int64_t dy_stride = c.y_size() * kLanes;
+  const std::int64_t point = static_cast<std::int64_t>(c.outputs) * kLanes;
   const std::int64_t tap_weights = static_cast<std::int64_t>(c.outputs) * kRows;
   for (int iy = 0; iy < c.input[0]; ++iy) {
-    for (int ix = 0; ix < c.input[1]; ++ix, dx += static_cast<std::int64_t>(c.channels) * kChunk) {
+    for (int ix = 0; ix < c.input[1]; ++ix, dx += static_cast<std::int64_t>(c.channels) * kLanes) {
       for (int first = 0; first < c.channels; first += kRows) {
         const float* weights = packed + first / kRows * tap_weights * c.taps();
         Tile<kRows, kVecs> tile;
@@ -195,10 +200,10 @@ void backward_data_tiles(const BatchConvolution& c, const float* dy, const float
             const int ox = source_of(c, 1, ix, kx);
             if (ox < 0) continue;
             tile.multiply(weights + (ky * c.kernel[1] + kx) * tap_weights,
-                          dy + (static_cast<std::int64_t>(oy) * c.output[1] + ox) * point, c.outputs);
+                          dy + (static_cast<std::int64_t>(oy) * c.output[1] + ox) * point, dy_stride, c.outputs);
           }
         }
-        tile.store(dx + static_cast<std::int64_t>(first) * kChunk, std::min(kRows, c.channels - first));
+        tile.store(dx + static_cast<std::int64_t>(first) * kLanes, dx_stride, std::min(kRows, c.channels - first));
       }
     }
   }
@@ -221,15 +226,15 @@ DataTiles backward_data_for(int rows, std::integer_sequence<int, kRows...>) {
 
 using Rows = std::make_integer_sequence<int, kMaxRows>;
 
-void forward(const BatchConvolution& c, int chunk, const float* x, const float* packed, const float* bias, float* y) {
+void forward(const BatchConvolution& c, int vectors, const float* x, const float* packed, const float* bias, float* y) {
   const int rows = tile_rows(c.outputs);
-  const Tiles tiles = chunk == kLanes ? forward_for<1>(rows, Rows{}) : forward_for<kVectors>(rows, Rows{});
+  const Tiles tiles = vectors == 1 ? forward_for<1>(rows, Rows{}) : forward_for<kVectors>(rows, Rows{});
   tiles(c, x, packed, bias, y);
 }
 
-void backward_data(const BatchConvolution& c, int chunk, const float* dy, const float* packed, float* dx) {
+void backward_data(const BatchConvolution& c, int vectors, const float* dy, const float* packed, float* dx) {
   const int rows = tile_rows(c.channels);
-  const DataTiles tiles = chunk == kLanes ? backward_data_for<1>(rows, Rows{}) : backward_data_for<kVectors>(rows, Rows{});
+  const DataTiles tiles = vectors == 1 ? backward_data_for<1>(rows, Rows{}) : backward_data_for<kVectors>(rows, Rows{});
   tiles(c, dy, packed, dx);
 }
 
@@ -245,39 +250,37 @@ void add_sums(const Vector* vectors, int count, float beta, float* to) {
   }
 }
 
-// kOutputs x kDepth products of dy and x summed over all points, lanes being images.
+// kOutputs x kDepth products of dy and x summed over the points of one vector, lanes being images.
 template <int kOutputs, int kDepth>
-void weight_tile(const BatchConvolution& c, int vectors, const float* x, const std::int64_t* offsets, const float* dy,
-                 float beta, float* dw, std::int64_t dw_stride) {
+void weight_tile(const BatchConvolution& c, const float* x, const std::int64_t* offsets, const float* dy, float beta,
+                 float* dw, std::int64_t dw_stride) {
   Vector sum[kOutputs * kDepth];
   for (Vector& s : sum) s = Vector::zero();
-  const std::int64_t chunk = static_cast<std::int64_t>(vectors) * kLanes;
-  const std::int64_t column = c.channels * chunk;
+  const std::int64_t column = static_cast<std::int64_t>(c.channels) * kLanes;
   const std::int64_t step_x = column * c.stride[1];
-  const std::int64_t step_y = c.outputs * chunk;
-  for (int v = 0; v < vectors; ++v) {
-    const float* gradient = dy + v * kLanes;
-    for (int oy = 0; oy < c.output[0]; ++oy) {
-      const float* value = x + v * kLanes + oy * c.stride[0] * column * c.padded(1);
-      for (int ox = 0; ox < c.output[1]; ++ox, value += step_x, gradient += step_y) {
-        Vector g[kOutputs];
-        for (int o = 0; o < kOutputs; ++o) g[o] = Vector::load(gradient + o * chunk);
-        for (int d = 0; d < kDepth; ++d) {
-          const Vector operand = Vector::load(value + offsets[d]);
-          for (int o = 0; o < kOutputs; ++o) sum[o * kDepth + d] = fma(g[o], operand, sum[o * kDepth + d]);
-        }
+  const std::int64_t step_y = static_cast<std::int64_t>(c.outputs) * kLanes;
+  for (int oy = 0; oy < c.output[0]; ++oy) {
+    const float* value = x + oy * c.stride[0] * column * c.padded(1);
+    for (int ox = 0; ox < c.output[1]; ++ox, value += step_x, dy += step_y) {
+      Vector g[kOutputs];
+      for (int o = 0; o < kOutputs; ++o) g[o] = Vector::load(dy + o * kLanes);
+      for (int d = 0; d < kDepth; ++d) {
+        const Vector operand = Vector::load(value + offsets[d]);
+        for (int o = 0; o < kOutputs; ++o) sum[o * kDepth + d] = fma(g[o], operand, sum[o * kDepth + d]);
       }
     }
   }
-  Vector row[kDepth];
+  float total[kOutputs * kDepth];
+  add_sums(sum, kOutputs * kDepth, 0, total);
   for (int o = 0; o < kOutputs; ++o) {
-    for (int d = 0; d < kDepth; ++d) row[d] = sum[o * kDepth + d];
-    add_sums(row, kDepth, beta, dw + o * dw_stride);
+    for (int d = 0; d < kDepth; ++d) {
+      float& to = dw[o * dw_stride + d];
+      to = beta == 0 ? total[o * kDepth + d] : to + total[o * kDepth + d];
+    }
   }
 }
 
-using WeightTile = void (*)(const BatchConvolution&, int, const float*, const std::int64_t*, const float*, float, float*,
-                            std::int64_t);
+using WeightTile = void (*)(const BatchConvolution&, const float*, const std::int64_t*, const float*, float, float*, std::int64_t);
 
 template <int kOutputs, int... kDepth>
 constexpr WeightTile weight_tile_of(int depth, std::integer_sequence<int, kDepth...>) {
@@ -293,41 +296,41 @@ WeightTile weight_tile_for(int outputs, int depth, std::integer_sequence<int, kO
 }
 
 // Channels are taken one by one and the taps of a channel together, kernel row by kernel row, so that the operands of a
-// tile are neighbours and stay in the first-level cache.
-void backward_weights(const BatchConvolution& c, int chunk, const float* x, const float* dy, float beta, float* dw) {
+// tile are neighbours; with those of one vector they stay in the first-level cache.
+void backward_weights(const BatchConvolution& c, int vectors, const float* x, const float* dy, float beta, float* dw) {
   using Side = std::make_integer_sequence<int, kSide>;
-  const int vectors = chunk / kLanes;
   const int depth = c.channels * c.taps();
-  const std::int64_t column = static_cast<std::int64_t>(c.channels) * chunk;
-  for (int o = 0; o < c.outputs; o += kSide) {
-    const int outputs = std::min(kSide, c.outputs - o);
-    for (int first = 0; first < depth; first += kSide) {
-      const int n = std::min(kSide, depth - first);
-      std::int64_t offsets[kSide] = {};
-      for (int i = 0; i < n; ++i) {
-        const int channel = (first + i) / c.taps();
-        const int tap = (first + i) % c.taps();
-        const std::int64_t row = static_cast<std::int64_t>(tap / c.kernel[1]) * c.dilation[0];
-        const std::int64_t offset = row * c.padded(1) + static_cast<std::int64_t>(tap % c.kernel[1]) * c.dilation[1];
-        offsets[i] = offset * column + static_cast<std::int64_t>(channel) * chunk;
+  const std::int64_t column = static_cast<std::int64_t>(c.channels) * kLanes;
+  for (int v = 0; v < vectors; ++v, x += c.x_size() * kLanes, dy += c.y_size() * kLanes, beta = 1) {
+    for (int o = 0; o < c.outputs; o += kSide) {
+      const int outputs = std::min(kSide, c.outputs - o);
+      for (int first = 0; first < depth; first += kSide) {
+        const int n = std::min(kSide, depth - first);
+        std::int64_t offsets[kSide] = {};
+        for (int i = 0; i < n; ++i) {
+          const int channel = (first + i) / c.taps();
+          const int tap = (first + i) % c.taps();
+          const std::int64_t row = static_cast<std::int64_t>(tap / c.kernel[1]) * c.dilation[0];
+          const std::int64_t offset = row * c.padded(1) + static_cast<std::int64_t>(tap % c.kernel[1]) * c.dilation[1];
+          offsets[i] = offset * column + static_cast<std::int64_t>(channel) * kLanes;
+        }
+        weight_tile_for(outputs, n, Side{})(c, x, offsets, dy + static_cast<std::int64_t>(o) * kLanes, beta,
+                                            dw + static_cast<std::int64_t>(o) * depth + first, depth);
       }
-      weight_tile_for(outputs, n, Side{})(c, vectors, x, offsets, dy + static_cast<std::int64_t>(o) * chunk, beta,
-                                          dw + static_cast<std::int64_t>(o) * depth + first, depth);
     }
   }
 }
 
-void backward_bias(const BatchConvolution& c, int chunk, const float* dy, float* db) {
-  const std::int64_t points = static_cast<std::int64_t>(c.output[0]) * c.output[1];
+void backward_bias(const BatchConvolution& c, int vectors, const float* dy, float* db) {
+  // A vector's points follow the last one's.
+  const std::int64_t points = static_cast<std::int64_t>(c.output[0]) * c.output[1] * vectors;
   for (int first = 0; first < c.outputs; first += kLanes) {
     const int n = std::min(kLanes, c.outputs - first);
     Vector sum[kLanes];
     for (Vector& s : sum) s = Vector::zero();
     for (std::int64_t point = 0; point < points; ++point) {
-      const float* from = dy + (point * c.outputs + first) * chunk;
-      for (int o = 0; o < n; ++o) {
-        for (int i = 0; i < chunk; i += kLanes) sum[o] = sum[o] + Vector::load(from + o * chunk + i);
-      }
+      const float* from = dy + (point * c.outputs + first) * kLanes;
+      for (int o = 0; o < n; ++o) sum[o] = sum[o] + Vector::load(from + o * kLanes);
     }
     add_sums(sum, n, 1, db + first);
   }
@@ -336,9 +339,9 @@ void backward_bias(const BatchConvolution& c, int chunk, const float* dy, float*
 }  // namespace
 
 const BatchConvolutionKernels& batch_convolution_kernels() {
-  static const BatchConvolutionKernels kernels{kLanes,       kLanes * kVectors, kMaxRows,      packed_size,
-                                               pack_forward, pack_backward,     gather,        scatter,
-                                               forward,      backward_data,     backward_weights, backward_bias};
+  static const BatchConvolutionKernels kernels{kLanes,        kVectors, packed_size, pack_forward,  pack_backward,
+                                               gather,        scatter,  forward,     backward_data, backward_weights,
+                                               backward_bias, maxima,   maxima_gradient};
   return kernels;
 }
 

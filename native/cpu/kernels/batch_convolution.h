@@ -1,5 +1,6 @@
-// Convolution with the batch innermost: a chunk of images is turned into (point, channel, image), so that every weight
-// meets whole vectors of images and no column matrix is needed. Two-dimensional, any stride, padding and dilation.
+// Convolution with the batch innermost: a chunk of images is turned into (vector, point, channel, image in vector), so that
+// every weight meets whole vectors of images and no column matrix is needed. Two-dimensional, any stride, padding and
+// dilation.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +25,10 @@ struct BatchConvolution {
   std::int64_t y_size() const { return static_cast<std::int64_t>(output[0]) * output[1] * outputs; }
 };
 
+// Arrays of a chunk are (vector, point, plane, image), `vectors` of them; a plane is a channel or an output.
 struct BatchConvolutionKernels {
-  int lanes = 0;      // images per vector
-  int max_chunk = 0;  // images per chunk, a multiple of lanes; chunks hold `lanes` or `max_chunk` images
-  int max_rows = 0;   // rows of a weight tile
+  int lanes = 0;        // images per vector
+  int max_vectors = 0;  // per chunk; chunks hold 1 or max_vectors
 
   // Weights packed for `rows` x taps x `depth` products: see pack_rows. Sizes in floats.
   std::int64_t (*packed_size)(int rows, int taps, int depth);
@@ -36,21 +37,28 @@ struct BatchConvolutionKernels {
   // -> tiles of channels, each (tap, output, channel in tile).
   void (*pack_backward)(const BatchConvolution& c, const float* weights, float* packed);
 
-  // `images` planes sets (channels, input points), `image_stride` apart -> x (padded point, channel, chunk image). The
+  // `images` planes sets (planes, points), `image_stride` apart -> chunk, its points with the padding around them. The
   // border is left as it is (zero); images beyond `images` become 0.
-  void (*gather)(const float* from, std::int64_t image_stride, int images, int chunk, int planes, const int size[2],
+  void (*gather)(const float* from, std::int64_t image_stride, int images, int vectors, int planes, const int size[2],
                  const int pad[2], float* to);
-  // (point, plane, chunk image) -> planes of images; no border.
-  void (*scatter)(const float* from, int chunk, int planes, std::int64_t points, float* to, std::int64_t image_stride,
-                  int images);
+  // The chunk's first `images` images -> planes sets; no border.
+  void (*scatter)(const float* from, int planes, std::int64_t points, float* to, std::int64_t image_stride, int images);
 
-  void (*forward)(const BatchConvolution& c, int chunk, const float* x, const float* packed, const float* bias, float* y);
-  // dx (unpadded point, channel, image)
-  void (*backward_data)(const BatchConvolution& c, int chunk, const float* dy, const float* packed, float* dx);
+  void (*forward)(const BatchConvolution& c, int vectors, const float* x, const float* packed, const float* bias, float* y);
+  // dx without border
+  void (*backward_data)(const BatchConvolution& c, int vectors, const float* dy, const float* packed, float* dx);
   // dw = beta * dw + the chunk's gradient; dw (outputs, channels * taps)
-  void (*backward_weights)(const BatchConvolution& c, int chunk, const float* x, const float* dy, float beta, float* dw);
+  void (*backward_weights)(const BatchConvolution& c, int vectors, const float* x, const float* dy, float beta, float* dw);
   // db[o] += sum of dy
-  void (*backward_bias)(const BatchConvolution& c, int chunk, const float* dy, float* db);
+  void (*backward_bias)(const BatchConvolution& c, int vectors, const float* dy, float* db);
+
+  // Maxima over 2 x 2 windows by 2 of y, two rows of c's output long, and the place 0..3 of each window's first maximum by
+  // rows, or -1 where the window holds nothing but NaN and -infinity. A vector's maxima and places go `stride` elements
+  // after the last one's.
+  void (*max)(const BatchConvolution& c, int vectors, const float* y, std::int64_t stride, float* maxima,
+              std::int8_t* chosen);
+  // dy of c's whole output, from that of the maxima.
+  void (*max_gradient)(const BatchConvolution& c, int vectors, const float* dmaxima, const std::int8_t* chosen, float* dy);
 };
 
 namespace avx2 {
