@@ -1,30 +1,20 @@
 // olmp compress FOLDER and olmp resume RUN
 
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
-import { releaseWeights } from '../caffe/caffemodel'
 import { loadAddon } from '../engine/addon'
-import { netFacts } from '../projects/modelReport'
 import { AppError } from '../net/errors'
-import { isPresetName, ofLength, PRESET_NAMES, presetSettings } from '../olmp/presets'
-import { parseSettings, type OlmpSettings } from '../olmp/settings'
 import { extendRun } from '../runs/extendRun'
-import { importModel } from '../runs/openModel'
 import { RunFolder } from '../runs/RunFolder'
 import { runCompression } from '../runs/runner'
 import type { ModelSource, RunEvent, RunResult } from '../runs/types'
+import { chooseSettings, type SettingsFlags } from './chooseSettings'
 import { cacheFolder } from './environment'
 import { duration, percent, ratio, sparsityLines } from './format'
 import type { Context } from './options'
 import type { Terminal } from './terminal'
 
-export interface CompressFlags {
-  preset: string
-  delta?: number
-  seed?: number
-  iterations?: number
-  settings?: string
+export interface CompressFlags extends SettingsFlags {
   runDir?: string
   checkpointInterval: number
 }
@@ -57,53 +47,6 @@ export async function compressCommand(
 export async function resumeCommand(terminal: Terminal, folder: string, extend?: number): Promise<void> {
   const run = path.resolve(folder)
   await follow(terminal, extend === undefined ? await RunFolder.open(run) : await extendRun(run, extend))
-}
-
-/** The preset's settings for this net, with what the flags and the settings file change. */
-async function chooseSettings(
-  terminal: Terminal,
-  source: ModelSource,
-  flags: CompressFlags,
-): Promise<{ name: string; settings: OlmpSettings }> {
-  if (!isPresetName(flags.preset)) {
-    throw new AppError('unknown-preset', `there is no preset '${flags.preset}'`, {
-      hint: `there are ${PRESET_NAMES.join(' and ')}`,
-    })
-  }
-  const model = await importModel(source, {
-    addon: loadAddon(),
-    cacheFolder: cacheFolder(),
-    onProgress: (text) => terminal.progress(text, 0, 1),
-  })
-  if (model.weights !== null) releaseWeights(model.weights)
-  terminal.endProgress()
-  const facts = netFacts(model)
-  if (facts === null) {
-    throw new AppError('no-dataset', 'the training data is not here', {
-      file: model.folder,
-      hint: 'name it: --data-train PATH --data-test PATH, or the word mnist; olmp inspect tells more',
-    })
-  }
-  const preset = presetSettings(flags.preset, facts)
-  const chosen = flags.settings === undefined ? {} : await readSettings(flags.settings)
-  const merged = {
-    ...ofLength(preset, flags.iterations ?? preset.iterations),
-    ...chosen,
-    ...(flags.delta === undefined ? {} : { delta: flags.delta }),
-    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
-  }
-  return { name: model.name, settings: parseSettings(merged) }
-}
-
-async function readSettings(file: string): Promise<Partial<OlmpSettings>> {
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new AppError('invalid-setting', `the settings cannot be read: ${reason}`, { file, cause })
-  }
-  throw new AppError('invalid-setting', 'the settings are not a JSON object', { file })
 }
 
 /** Runs or resumes, showing log and progress. Ctrl-C stops at the next boundary, with a checkpoint; a second one at once. */
@@ -153,8 +96,18 @@ function show(terminal: Terminal, event: RunEvent): void {
 
 /** What --json promises, with the counts beside it. */
 function summary(result: RunResult): object {
-  const { runDir, compression, accuracy, referenceAccuracy, seed, iterations, seconds, sparsity } = result
-  return { runDir, compression, accuracy, referenceAccuracy, seed, iterations, seconds, sparsity }
+  const {
+    runDir,
+    compression,
+    accuracy,
+    referenceAccuracy,
+    seed,
+    iterations,
+    seconds,
+    sparsity,
+    validation,
+  } = result
+  return { runDir, compression, accuracy, referenceAccuracy, seed, iterations, seconds, sparsity, validation }
 }
 
 function describe(result: RunResult): string[] {
@@ -163,9 +116,18 @@ function describe(result: RunResult): string[] {
     '',
     ...sparsityLines(sparsity),
     `Accuracy ${percent(result.accuracy)} on the whole test set, reference ${percent(result.referenceAccuracy)}`,
+    ...validationLine(result),
     `Time ${duration(seconds.total)}: training ${duration(seconds.train)}, search ${duration(seconds.search)}, ` +
       `testing ${duration(seconds.test)}, other ${duration(seconds.other)}`,
     `Run folder ${result.runDir}`,
+  ]
+}
+
+function validationLine({ validation }: RunResult): string[] {
+  if (validation === undefined) return []
+  const { accuracy, referenceAccuracy, images } = validation
+  return [
+    `Accuracy ${percent(accuracy)} on ${images} training images held out, by which it was chosen; reference ${percent(referenceAccuracy)}`,
   ]
 }
 

@@ -5,11 +5,13 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 
 import { AppError } from '../net/errors'
+import { EFFORTS, PRUNING_SCORES, REFERENCES } from '../olmp/cycleSettings'
+import { RECOMMENDED } from './chooseSettings'
 import { compressCommand, resumeCommand } from './compress'
 import { defaultThreads } from './environment'
 import { exportCommand } from './export'
 import { inspectCommand } from './inspect'
-import { integerFrom, numberFrom, sourceFrom, type Context, type SourceFlags } from './options'
+import { integerFrom, numberFrom, ratios, sourceFrom, type Context, type SourceFlags } from './options'
 import { reportCommand } from './report'
 import { sparsityCommand } from './sparsity'
 import { Terminal } from './terminal'
@@ -83,15 +85,39 @@ withEngine(withSource(program.command('test')))
   .action((folder: string, flags: CommonFlags) => testCommand(context(flags), sourceFrom(folder, flags)))
 
 withEngine(withSource(program.command('compress')))
-  .description('prune the net by OLMP')
-  .option('--preset <name>', 'olmp-ncs-corrected or olmp-as-published', 'olmp-ncs-corrected')
+  .description('prune the net: in cycles (recommended), or by OLMP as published')
+  .option('--preset <name>', 'recommended, olmp-ncs-corrected or olmp-as-published', RECOMMENDED)
+  .option('--seed <n>', 'seeds every generator', integerFrom('--seed', 0, 0xffffffff))
+  .addOption(new Option('--effort <effort>', 'how long (default: standard)').choices(EFFORTS))
+  .option('--target <ratios>', 'goal: these compressions, as 113 or 113,150,205', ratios)
+  .option(
+    '--accuracy-loss <share>',
+    'goal: the smallest net that loses at most this on images held out (default: 0.001)',
+    numberFrom('--accuracy-loss', 0, 1),
+  )
+  .option(
+    '--validation-images <n>',
+    'training images held out for that (default: 10000)',
+    integerFrom('--validation-images', 1, 1e9),
+  )
+  .addOption(
+    new Option(
+      '--against <reference>',
+      'compared with the given net, or with it fine-tuned without them',
+    ).choices(REFERENCES),
+  )
+  .addOption(new Option('--score <score>', 'what decides which weights go').choices(PRUNING_SCORES))
+  .option('--no-augmentation', 'no shifted, turned and scaled copies of the images, no teacher')
   .option(
     '--delta <share>',
-    'accuracy a candidate may lose on the training batch',
+    'olmp presets: accuracy a candidate may lose on the training batch',
     numberFrom('--delta', 0, 1),
   )
-  .option('--seed <n>', 'seeds every generator', integerFrom('--seed', 0, 0xffffffff))
-  .option('--iterations <n>', 'iterations of the whole run', integerFrom('--iterations', 1, 1e9))
+  .option(
+    '--iterations <n>',
+    'olmp presets: iterations of the whole run',
+    integerFrom('--iterations', 1, 1e9),
+  )
   .option('--settings <file>', 'JSON file with any of the settings, over those of the preset')
   .option('--run-dir <folder>', 'where the run is kept (default: olmp-runs/NAME-TIME in the working folder)')
   .option(

@@ -56,3 +56,9 @@ export function integerFrom(name: string, low: number, high: number): (text: str
     return value
   }
 }
+
+/** Compressions, comma-separated, as they rise. */
+export function ratios(text: string): number[] {
+  const values = text.split(',').map(numberFrom('--target', 1, 1e9))
+  return values.sort((a, b) => a - b)
+}

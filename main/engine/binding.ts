@@ -142,8 +142,9 @@ export interface Session {
   // --- running
   /** `iterations` times: mask anew the layers whose bit is set in remask[i] (bit l = prunable layer l) with the current
    *  rates, then forward, backward, update on the next batch. Nets of more than 32 prunable layers have
-   *  W = ceil(prunable layers / 32) words per iteration: layer l is bit l % 32 of remask[i * W + floor(l / 32)]. */
-  train(iterations: number, remask?: Uint32Array): Promise<TrainResult>
+   *  W = ceil(prunable layers / 32) words per iteration: layer l is bit l % 32 of remask[i * W + floor(l / 32)]. `rates`:
+   *  the learning rate of each iteration, in place of the solver's policy. */
+  train(iterations: number, remask?: Uint32Array, rates?: Float64Array): Promise<TrainResult>
   /** Mean of each test output over `iterations` batches; the cursor continues where the last test ended, as in Caffe.
    *  After cancel(): of the batches done, NaN where there was none. */
   test(iterations: number): Promise<Float64Array>
@@ -181,6 +182,37 @@ export interface Session {
    *  which are restored at the end. 'sequential': one after another on the live masks, which stay as the last leaves them.
    *  A rate that is NaN leaves the layer's masks as they are. */
   evaluateRates(rates: Float64Array, mode: 'independent' | 'sequential'): Promise<RateEvaluations>
+
+  // --- compression in cycles; scores and the held sample are not part of the saved state
+  /** Momentum and whatever else the solver remembers, as before the first update. */
+  resetHistory(): Promise<void>
+  /** In place of the solver's; parameters' decay_mult still applies. Not part of the saved state. */
+  setWeightDecay(decay: number): Promise<void>
+  /** Score of every prunable parameter: |w| over the root mean square of those its layer keeps. */
+  scoreMagnitude(): Promise<void>
+  /** Score w^2 (E[g^2] + decay + damping), where E[g^2] is the diagonal of the Fisher information: the mean, over the images
+   *  of the next `batches` training batches, of each image's own squared gradient (cross-entropy, no teacher), its label drawn
+   *  from the net's own softmax. Errors: 'no-objective' without a SoftmaxWithLoss, 'unsupported' on devices that lack it. */
+  scoreFisher(batches: number, damping: number): Promise<void>
+  /** Keeps, of the parameters kept now, the `total` with the highest scores over all prunable layers, weights and biases
+   *  alike; of equals those that come first. */
+  keepBest(total: number): Promise<void>
+  /** As many of each prunable layer as keepBest(total) would keep. */
+  bestCounts(total: number): Promise<Float64Array>
+  /** Keeps the counts[l] best of each prunable layer. */
+  keepBestOfLayers(counts: Float64Array): Promise<void>
+  /** Holds the next training batches for evaluateKeptCounts. */
+  holdSample(batches: number): Promise<void>
+  /** Candidate p keeps the counts[p * L + l] best of layer l, of what is kept now. Mean training loss of each on the held
+   *  sample; dropout draws alike for all. Masks and generators are as before afterwards. After cancel() those not reached
+   *  are missing at the end. */
+  evaluateKeptCounts(counts: Float64Array): Promise<Float64Array>
+  /** Keeps the logits that the present net, as the test net computes them, has for every item of the training data, as the
+   *  teacher's. Not part of the saved state. Errors: 'no-sampling' where the training Data layer has no `sampling`. */
+  computeTeacher(): Promise<void>
+  /** The main loss's gradient becomes (1 - weight) (softmax(z) - y) + weight T (softmax(z / T) - softmax(t / T)) with the
+   *  teacher's logits t (Hinton, Vinyals, Dean 2015); the loss told stays the cross-entropy. weight 0: labels alone. */
+  setDistillation(weight: number, temperature: number): Promise<void>
 
   // --- state
   /** Everything that decides the future of the session (parameters, history, masks, moments, rates, generators, data

@@ -75,6 +75,8 @@ export interface LayerParams {
     /** (C, H, W) of a stored datum, before cropping. */
     datum_shape: [number, number, number]
     transform: Transform
+    /** Absent: all of it, in the order of its keys, as Caffe reads it. */
+    sampling?: Sampling
   }
   Input: Record<string, never>
   DummyData: { fillers: Filler[] }
@@ -187,6 +189,27 @@ export interface LayerOf<T extends LayerType> {
 /** One phase of a net. Layers are in execution order; a blob is written before it is read; in-place layers have
  *  bottoms[0] === tops[0]. Inputs declared outside layers (`input:` / `input_dim:`) appear as Input layers.
  *  Split layers are not inserted: several layers may read one blob, and the engine sums their gradients. */
+/** A part of a dataset, decoded once and held in memory. */
+export interface Sampling {
+  /** Range in the order of the keys. */
+  first: number
+  count: number
+  /** A new permutation in every epoch, from `seed` and the epoch's number. */
+  shuffle: boolean
+  augmentation: Augmentation | null
+  seed: number
+}
+
+/** Copies of each image, made once: `cleanShare` (0..1) of them as it is, the others shifted by up to `shift` pixels,
+ *  turned by up to `rotate` degrees and scaled by up to the share `scale`, bilinearly. */
+export interface Augmentation {
+  copies: number
+  cleanShare: number
+  shift: number
+  rotate: number
+  scale: number
+}
+
 export interface NetGraph {
   name: string
   phase: Phase

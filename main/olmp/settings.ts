@@ -105,6 +105,11 @@ export type SettingFault =
   | 'prune-stop-after-end'
   | 'initial-rate-outside-bounds'
   | 'negative-lower-bound'
+  | 'choice'
+  | 'group'
+  | 'sizes'
+  | 'stages'
+  | 'no-fine-tuning'
 
 export interface SettingProblem {
   /** The field at fault: `delta`, `stepSizes[1].value`, `layers[0].gamma`. */
@@ -117,11 +122,11 @@ export interface SettingProblem {
 
 type Json = Record<string, unknown>
 
-function isObject(value: unknown): value is Json {
+export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function checkNumber(field: string, value: unknown, rule: NumberRule): SettingProblem[] {
+export function checkNumber(field: string, value: unknown, rule: NumberRule): SettingProblem[] {
   const kind = rule.integer ? 'whole number' : 'number'
   const range = `${rule.min} to ${rule.max}`
   const problem = (fault: SettingFault, message: string): SettingProblem[] => [

@@ -8,7 +8,7 @@ import type { EngineStatus, QueueList, RunList, StartRequest } from '../../prelo
 import type { EngineProcess } from '../engine/EngineProcess'
 import type { RunEventMessage } from '../engine/protocol'
 import { AppError, type ErrorRecord, toErrorRecord } from '../net/errors'
-import { parseSettings } from '../olmp/settings'
+import { parseRunSettings, plannedIterations } from '../olmp/runSettings'
 import { annotate, type Annotation } from '../runs/annotation'
 import { extendRun } from '../runs/extendRun'
 import { RunFolder } from '../runs/RunFolder'
@@ -19,7 +19,7 @@ import type { ProjectStore } from './ProjectStore'
 import { isRunning, type RunAddress } from './runAddress'
 import { RunLibrary } from './RunLibrary'
 import { RunQueue } from './RunQueue'
-import type { RunReach, RunSummary } from './types'
+import type { ModelReport, RunReach, RunSummary } from './types'
 
 export interface RunServiceOptions {
   engine: EngineProcess
@@ -93,8 +93,8 @@ export class RunService extends EventEmitter<RunServiceEvents> {
       )
     }
     const prunable = report.layers.filter((layer) => layer.prunable).map(({ name }) => name)
-    const settings = parseSettings(wish.settings, prunable)
-    const request = this.complete({ ...wish, settings }, report.source)
+    const settings = parseRunSettings(wish.settings, prunable)
+    const request = this.complete({ ...wish, settings }, report)
     const run = await RunFolder.create(store.runFolderOf(projectId, newRunId()), request)
     const { name, notes, tags } = wish
     if ([name, notes, tags].some((given) => given !== undefined)) {
@@ -184,10 +184,11 @@ export class RunService extends EventEmitter<RunServiceEvents> {
     this.closing = true
   }
 
-  private complete(wish: StartRequest, source: RunRequest['source']): RunRequest {
+  private complete(wish: StartRequest, { source, prunableParameters }: ModelReport): RunRequest {
     const { settings, parentRunId } = wish
     const preferred = this.options.settings()
-    const byLength = Math.max(leastCheckpointInterval, Math.ceil(settings.iterations / checkpointsPerRun))
+    const iterations = plannedIterations(settings, prunableParameters)
+    const byLength = Math.max(leastCheckpointInterval, Math.ceil(iterations / checkpointsPerRun))
     return {
       source,
       settings,

@@ -6,7 +6,8 @@ import type { ImportedModel } from '../caffe/model'
 import { ensureTrainable, parameterCount, prunableLayers } from '../net/analysis'
 import { AppError, describeError } from '../net/errors'
 import { count, isPrunable, type LayerOf, type NetGraph, type Phase } from '../net/graph'
-import { generalRule, type NetFacts } from '../olmp/presets'
+import type { CycleFacts } from '../olmp/cycleRule'
+import { generalRule } from '../olmp/presets'
 import type { OlmpSettings } from '../olmp/settings'
 import type { DatasetFact, FileChoice, LayerFact, ModelReport, ObstacleCode } from './types'
 import type { ModelSource } from '../runs/types'
@@ -106,15 +107,18 @@ function suggestedSettings(model: ImportedModel): OlmpSettings | null {
   return facts === null ? null : generalRule(facts, 'ncs')
 }
 
-export function netFacts({ train, data }: ImportedModel): NetFacts | null {
+/** null where there is no training data, or nothing says how to train. */
+export function netFacts({ train, data, solver }: ImportedModel): CycleFacts | null {
   const source = train?.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
   const images = data.find(({ phase }) => phase === 'TRAIN')?.info?.entries
-  if (train === null || source === undefined || images === undefined) return null
+  if (train === null || source === undefined || images === undefined || solver === null) return null
   return {
     prunableTypes: prunableLayers(train).map(({ type }) => type),
     prunableParameters: prunableCount(train),
     trainImages: images,
     trainBatch: source.params.batch_size,
+    baseLearningRate: solver.base_lr,
+    datumShape: source.params.datum_shape,
   }
 }
 

@@ -5,8 +5,10 @@ import { type ErrorRecord, toErrorRecord } from '../net/errors'
 import { readAnnotation } from '../runs/annotation'
 import { describeCheckpoints } from '../runs/checkpointList'
 import { newestReport } from '../runs/exportList'
+import { readFront } from '../runs/front'
 import { type HistoryReader, readHistory } from '../runs/HistoryReader'
 import type { RunFolder } from '../runs/RunFolder'
+import { isCycles, plannedIterations } from '../olmp/runSettings'
 import type { RunSummary } from './types'
 
 /** The window shows the last lines first; runs:log has the rest. */
@@ -18,7 +20,7 @@ export async function summarise(
   run: RunFolder,
 ): Promise<RunSummary> {
   const { id, request, created, started, ended, error } = run.record
-  const { iterations, seed, searchMode, delta } = request.settings
+  const { settings } = request
   const [annotation, state, result] = await Promise.all([
     readAnnotation(run.path),
     run.actualState(),
@@ -37,15 +39,20 @@ export async function summarise(
     ended: running ? null : ended,
     device: request.device,
     threads: request.threads,
-    iterations,
-    seed,
-    searchMode,
-    delta,
+    iterations: plannedIterations(settings, parametersOf(run)),
+    seed: settings.seed,
+    searchMode: isCycles(settings) ? 'cycles' : settings.searchMode,
+    delta: isCycles(settings) ? null : settings.delta,
+    goal: isCycles(settings) ? settings.goal : null,
     ...standing(run),
     parentRunId: request.parentRunId ?? null,
     result,
     error: running ? null : error,
   }
+}
+
+function parametersOf(run: RunFolder): number | null {
+  return run.record.model?.prunableParameters ?? null
 }
 
 /** How far and how good. A history that cannot be read does not hide the run. */
@@ -60,7 +67,9 @@ function standing(run: RunFolder): Pick<RunSummary, 'progress' | 'latest'> {
   const latest = test === null || test.iteration === 0 ? null : test
   return {
     progress:
-      iteration === null ? null : { iteration, iterations: run.record.request.settings.iterations + 1 },
+      iteration === null
+        ? null
+        : { iteration, iterations: plannedIterations(run.record.request.settings, parametersOf(run)) },
     latest:
       latest === null
         ? null
@@ -78,9 +87,10 @@ export async function readRunHistory(summary: RunSummary, run: RunFolder): Promi
     progress: history.lastPhase() satisfies RunProgress | null,
   }))
   const found = read ?? noHistory()
-  const [checkpoints, exported] = await Promise.all([
+  const [checkpoints, exported, front] = await Promise.all([
     describeCheckpoints(run),
     newestReport(run.path).catch(() => null),
+    readFront(run.path),
   ])
   const { iteration } = found.iterations
   const { request, model } = run.record
@@ -98,6 +108,7 @@ export async function readRunHistory(summary: RunSummary, run: RunFolder): Promi
     checkpoints,
     checkpoint: checkpoints.length === 0 ? null : { iteration: checkpoints[0].iteration },
     exported,
+    front,
     error: summary.error,
     problem,
   }

@@ -2,6 +2,7 @@
 // through preload/contract.
 
 import type { ErrorRecord } from '../net/errors'
+import type { CycleGoal } from '../olmp/cycleSettings'
 import type { OlmpSettings } from '../olmp/settings'
 import type { Transform } from '../net/graph'
 import type { ModelSource, RunResult, RunState } from '../runs/types'
@@ -109,8 +110,11 @@ export interface RunSummary {
   threads: number
   iterations: number
   seed: number
-  searchMode: OlmpSettings['searchMode']
-  delta: number
+  searchMode: OlmpSettings['searchMode'] | 'cycles'
+  /** null where the run is not one of the published loop. */
+  delta: number | null
+  /** Of a compression in cycles. */
+  goal: CycleGoal | null
   /** null where it has not begun. */
   progress: RunReach | null
   /** By the last test on the whole test set; null before the first in the loop. */

@@ -23,7 +23,7 @@ export class HistoryWriter {
     this.prepared = Object.fromEntries(entries) as Record<StatementName, StatementSyncInstance>
   }
 
-  /** Checkpoints, results and errors have files of their own. */
+  /** Checkpoints, nets of the front, results and errors have files of their own. */
   write(number: number, event: RunEvent): void {
     switch (event.kind) {
       case 'iterations':
@@ -57,6 +57,7 @@ export class HistoryWriter {
       case 'log':
         this.prepared.log.run(number, event.timeMs, event.level, event.text.replaceAll('\n', ' '))
         break
+      case 'front':
       case 'checkpoint':
       case 'result':
       case 'error':

@@ -14,6 +14,7 @@ import { basename, join } from 'node:path'
 
 import { AppError } from '../net/errors'
 import type { LoopState } from '../olmp/compress'
+import type { CycleState } from '../olmp/CycleLoop'
 import { isMissing, sha256, syncFolder, writeError, writeSynced } from './durable'
 import { readPromoted } from './promotion'
 import type { JournalPosition } from './RunJournal'
@@ -30,7 +31,7 @@ const DAMAGED_PREFIX = 'damaged-'
 export interface CheckpointContent {
   formatVersion: 1
   solverIteration: number
-  loop: LoopState
+  loop: LoopState | CycleState
   /** Ends of records.jsonl and log.txt at this point. */
   journal: JournalPosition
   /** Wall-clock seconds of the run until here, all sessions together. */

@@ -20,6 +20,7 @@ import type { ExportFacts, ExportFormat, ModelOrigin, ModelProgress, Verificatio
 import { openModel, type OpenedModel } from './openModel'
 import { readBack } from './readBack'
 import { RunFolder } from './RunFolder'
+import { settingsOptions } from './sampling'
 import { sessionSparsity } from './sparsity'
 import type { ModelSource, Sparsity } from './types'
 
@@ -244,8 +245,7 @@ async function withModel<T>(
     ...openOptions(deps),
     threads: deps.threads ?? threads,
     device,
-    seed: settings.seed,
-    rateEncoding: settings.searchMode === 'as-published' ? 'mask-element' : 'exact',
+    ...settingsOptions(settings),
   })
   try {
     await opened.session.loadState(join(folder, ENGINE_STATE_FILE))

@@ -1,6 +1,7 @@
 // A finished run goes on longer.
 
 import { AppError } from '../net/errors'
+import { isCycles } from '../olmp/runSettings'
 import { listCheckpoints } from './checkpoints'
 import { RunFolder } from './RunFolder'
 import { RunLock } from './RunLock'
@@ -26,6 +27,12 @@ export async function extendRun(folder: string, iterations: number): Promise<Run
       })
     }
     const { request } = run.record
+    if (isCycles(request.settings)) {
+      throw new AppError('not-extendable', 'a compression in cycles ends at its goal', {
+        file: folder,
+        hint: 'start a new run with another goal',
+      })
+    }
     const settings = { ...request.settings, iterations: request.settings.iterations + iterations }
     await run.update({ request: { ...request, settings }, state: 'paused' })
     return run

@@ -10,7 +10,8 @@ import type { EngineAddon, Session, SessionOptions } from '../engine/binding'
 import { engineError } from '../engine/errors'
 import { addAccuracy, ensureTrainable } from '../net/analysis'
 import { AppError } from '../net/errors'
-import type { LayerOf, NetGraph, Phase } from '../net/graph'
+import type { LayerOf, NetGraph, Phase, Sampling, SolverSpec } from '../net/graph'
+import { sampled } from './sampling'
 import { coveringBatch } from './testCoverage'
 import type { ModelSource } from './types'
 
@@ -28,6 +29,10 @@ export interface OpenOptions extends ImportModelOptions {
   seed: number
   device: 'cpu' | 'cuda'
   rateEncoding: SessionOptions['rateEncoding']
+  /** In place of what the solver says. */
+  solver?: Partial<SolverSpec>
+  /** How the training data is read, given its images; absent: as Caffe does. */
+  sampling?: (images: number) => Sampling
   /** What the caller cannot do without; the default is what a compression needs. A net of a phase that is not needed is
    *  left out of the session; without `weights` stored ones are left alone and every parameter is filled; without
    *  `accuracy` the nets run as they stand. */
@@ -56,7 +61,7 @@ export async function openModel(source: ModelSource, options: OpenOptions): Prom
   const needs = options.needs ?? { train: true, test: true, weights: true, accuracy: true }
   const model = await importModel(source, options)
   try {
-    const train = needs.train ? netOf(model, 'TRAIN', needs.accuracy) : null
+    const train = needs.train ? trainNet(model, needs.accuracy, options.sampling) : null
     const test = needs.test ? netOf(model, 'TEST', needs.accuracy) : null
     if (train !== null) requireSolver(model)
     if (needs.weights && model.weights === null) {
@@ -140,6 +145,11 @@ function netOf(model: ImportedModel, phase: Phase, accuracy: boolean): NetGraph 
   return accuracy ? addAccuracy(graph) : graph
 }
 
+function trainNet(model: ImportedModel, accuracy: boolean, sampling: OpenOptions['sampling']): NetGraph {
+  const graph = netOf(model, 'TRAIN', accuracy)
+  return sampling === undefined ? graph : sampled(graph, sampling(entries(model, graph)))
+}
+
 function requireSolver(model: ImportedModel): void {
   if (model.solver !== null) return
   throw new AppError('no-solver', 'there is no solver in the folder', {
@@ -152,12 +162,12 @@ async function createSession(
   model: ImportedModel,
   train: NetGraph | null,
   test: NetGraph | null,
-  { addon, device, threads, seed, rateEncoding }: OpenOptions,
+  { addon, device, threads, seed, rateEncoding, solver }: OpenOptions,
 ): Promise<Session> {
   return addon.createSession({
     train: train === null ? undefined : JSON.stringify(train),
     test: test === null ? undefined : JSON.stringify(test),
-    solver: train === null ? undefined : JSON.stringify(model.solver),
+    solver: train === null ? undefined : JSON.stringify({ ...model.solver, ...solver }),
     device,
     threads,
     seed,

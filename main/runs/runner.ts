@@ -7,9 +7,10 @@ import type { EngineAddon } from '../engine/binding'
 import { engineError } from '../engine/errors'
 import { AppError, toErrorRecord } from '../net/errors'
 import { Compressor, type CheckpointPoint, type LoopState } from '../olmp/compress'
+import { CycleLoop, type CycleCheckpoint, type CycleState } from '../olmp/CycleLoop'
 import { testLines } from '../olmp/logLines'
 import { testRecord, totalParameters } from '../olmp/records'
-import { parseSettings } from '../olmp/settings'
+import { isCycles, parseRunSettings, plannedIterations, type RunSettings } from '../olmp/runSettings'
 import {
   checkpointName,
   clearUp,
@@ -19,11 +20,13 @@ import {
   type Checkpoint,
   type CheckpointMetrics,
 } from './checkpoints'
+import { cycleSurroundings, resumeCycles } from './cycleRun'
 import { loopNet } from './loopNet'
 import { openModel, type OpenedModel } from './openModel'
 import type { RunFolder, RunModelSummary } from './RunFolder'
 import { JOURNAL_START, RunJournal } from './RunJournal'
 import { RunLock } from './RunLock'
+import { heldOut, settingsOptions } from './sampling'
 import { sessionSparsity } from './sparsity'
 import type { LogLevel, RunEvent, RunResult, TestRecord } from './types'
 
@@ -59,6 +62,32 @@ export async function runCompression(
   } finally {
     await lock.release()
   }
+}
+
+type State = LoopState | CycleState
+
+interface Loop {
+  run: () => Promise<'finished' | 'stopped'>
+  requestStop: () => void
+  state: () => State
+  close: () => Promise<void>
+}
+
+function ofLoop(state: State | undefined): LoopState | undefined {
+  return state === undefined || 'method' in state ? undefined : state
+}
+
+function ofCycles(state: State | undefined): CycleState | undefined {
+  return state !== undefined && 'method' in state ? state : undefined
+}
+
+function validationOf(state: State, settings: RunSettings, images: number): Pick<RunResult, 'validation'> {
+  const { chosen, reference } = ofCycles(state) ?? { chosen: null, reference: null }
+  if (!isCycles(settings) || settings.goal.kind !== 'accuracy') return {}
+  const accuracy = chosen?.validationAccuracy ?? null
+  if (accuracy === null || reference === null) return {}
+  const held = heldOut(settings.goal.validationImages, images)
+  return { validation: { accuracy, referenceAccuracy: reference, images: held } }
 }
 
 class Runner {
@@ -131,21 +160,24 @@ class Runner {
       mnistFolder: this.deps.mnistFolder,
       threads,
       device,
-      seed: settings.seed,
-      rateEncoding: settings.searchMode === 'as-published' ? 'mask-element' : 'exact',
+      ...settingsOptions(settings),
       onProgress: (text) =>
         this.emit({ kind: 'phase', phase: 'preparing', text, iteration: 0, iterations: this.total }),
     })
-    parseSettings(settings, opened.session.prunableLayers)
+    parseRunSettings(settings, opened.session.prunableLayers)
     for (const { level, message } of opened.model.notes) this.log(message, level)
     return opened
   }
 
   /** Brings the session to where the run stands. */
-  private async begin(opened: OpenedModel, checkpoint: Checkpoint | null): Promise<LoopState | undefined> {
+  private async begin(opened: OpenedModel, checkpoint: Checkpoint | null): Promise<State | undefined> {
     if (checkpoint !== null && this.folder.record.model !== null) {
-      await opened.session.loadState(join(checkpoint.folder, ENGINE_STATE_FILE))
-      return checkpoint.content.loop
+      const { loop } = checkpoint.content
+      const { settings } = this.request
+      if (isCycles(settings) && 'method' in loop)
+        await resumeCycles(opened, settings, loop, this.folder.path, checkpoint.folder)
+      else await opened.session.loadState(join(checkpoint.folder, ENGINE_STATE_FILE))
+      return loop
     }
     this.phase('reference', 'Measuring the reference on the whole test set')
     const net = loopNet(opened)
@@ -178,29 +210,39 @@ class Runner {
     }
   }
 
-  private async compress(opened: OpenedModel, state: LoopState | undefined): Promise<RunResult | null> {
-    const { settings, checkpointIntervalIterations } = this.request
-    const compressor = new Compressor({
-      session: opened.session,
-      net: loopNet(opened),
-      settings,
-      state,
-      onEvent: (event) => this.emit(event),
-      checkpointIntervalIterations,
-      writeCheckpoint: (point) => this.checkpoint(opened, point),
-    })
+  private async compress(opened: OpenedModel, state: State | undefined): Promise<RunResult | null> {
+    const loop = await this.createLoop(opened, state)
     const outcome = await this.interruptible(
-      () => compressor.requestStop(),
-      () => compressor.run(),
-    )
+      () => loop.requestStop(),
+      () => loop.run(),
+    ).finally(() => loop.close())
     if (outcome === 'stopped') return this.stopped()
-    const result = await this.result(opened, compressor.state())
+    const result = await this.result(opened, loop.state())
     await this.folder.writeResult(result)
     await this.folder.update({ state: 'finished', ended: new Date().toISOString() })
     this.phase('finished', 'Finished', this.total)
     this.emit({ kind: 'result', result })
     await this.journal?.sync()
     return result
+  }
+
+  private async createLoop(opened: OpenedModel, state: State | undefined): Promise<Loop> {
+    const { settings, checkpointIntervalIterations, device, threads } = this.request
+    const common = {
+      session: opened.session,
+      net: loopNet(opened),
+      onEvent: (event: RunEvent) => this.emit(event),
+      checkpointIntervalIterations,
+      writeCheckpoint: (point: CheckpointPoint | CycleCheckpoint) => this.checkpoint(opened, point),
+    }
+    if (!isCycles(settings)) {
+      const compressor = new Compressor({ ...common, settings, state: ofLoop(state) })
+      return Object.assign(compressor, { close: async () => undefined })
+    }
+    const engine = { addon: this.deps.addon, device, threads }
+    const around = await cycleSurroundings(opened, settings, this.folder.path, engine)
+    const loop = new CycleLoop({ ...common, ...around, settings, state: ofCycles(state) })
+    return Object.assign(loop, { close: around.close })
   }
 
   private async stopped(): Promise<null> {
@@ -220,7 +262,7 @@ class Runner {
     }
   }
 
-  private async checkpoint(opened: OpenedModel, point: CheckpointPoint): Promise<void> {
+  private async checkpoint(opened: OpenedModel, point: CheckpointPoint | CycleCheckpoint): Promise<void> {
     if (this.journal === null) return
     const journal = await this.journal.sync()
     const { folder, bytes } = await writeCheckpoint(
@@ -250,19 +292,21 @@ class Runner {
     }
   }
 
-  private async result(opened: OpenedModel, state: LoopState): Promise<RunResult> {
+  private async result(opened: OpenedModel, state: State): Promise<RunResult> {
     const sparsity = sessionSparsity(opened.session.prunableLayers, await opened.session.keptCounts())
     const { train, search, test } = state.seconds
+    const chosen = ofCycles(state)?.chosen ?? null
     const total = this.elapsedSeconds()
     return {
       runDir: this.folder.path,
       compression: sparsity.compression,
-      accuracy: this.lastTest?.accuracy ?? Number.NaN,
+      accuracy: chosen?.testAccuracy ?? this.lastTest?.accuracy ?? Number.NaN,
       referenceAccuracy: this.folder.record.model?.referenceAccuracy ?? Number.NaN,
       seed: this.request.settings.seed,
       iterations: opened.session.iteration,
       sparsity,
       seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
+      ...validationOf(state, this.request.settings, opened.trainImages),
     }
   }
 
@@ -278,7 +322,8 @@ class Runner {
   }
 
   private get total(): number {
-    return this.request.settings.iterations + 1
+    const { model, request } = this.folder.record
+    return plannedIterations(request.settings, model?.prunableParameters ?? null)
   }
 
   private elapsedSeconds(): number {

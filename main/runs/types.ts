@@ -2,7 +2,7 @@
 // the terminal command and (through preload/contract) the window.
 
 import type { ErrorRecord } from '../net/errors'
-import type { OlmpSettings } from '../olmp/settings'
+import type { RunSettings } from '../olmp/runSettings'
 
 /** Where the model and its data come from. Paths are absolute. */
 export interface ModelSource {
@@ -18,7 +18,7 @@ export interface ModelSource {
 
 export interface RunRequest {
   source: ModelSource
-  settings: OlmpSettings
+  settings: RunSettings
   device: 'cpu' | 'cuda'
   threads: number
   /** A checkpoint every so many iterations; the last `keepCheckpoints` are kept. */
@@ -64,6 +64,22 @@ export interface DensityRecord {
   kept: number[]
 }
 
+/** A net that a compression in cycles passed: the end of one of its cycles. Its weights are kept (see front.ts). */
+export interface FrontRecord {
+  iteration: number
+  /** 0: the whole net, before the first. */
+  cycle: number
+  /** Parameters of the prunable layers kept. */
+  kept: number
+  compression: number
+  /** On the whole test set, 0..1: reported, never chosen by. */
+  testAccuracy: number
+  /** Of training, search and tests until here. */
+  seconds: number
+  /** On the validation images; null where all training images are trained on. */
+  validationAccuracy: number | null
+}
+
 export type LogLevel = 'info' | 'warning' | 'error'
 
 export type RunPhase = 'preparing' | 'reference' | 'pruning' | 'retraining' | 'finished'
@@ -90,6 +106,7 @@ export type RunEvent =
   | { kind: 'test'; record: TestRecord }
   | { kind: 'search'; records: SearchRecord[] }
   | { kind: 'densities'; records: DensityRecord[] }
+  | { kind: 'front'; record: FrontRecord }
   | { kind: 'log'; timeMs: number; level: LogLevel; text: string }
   | { kind: 'checkpoint'; iteration: number; folder: string; bytes: number }
   | { kind: 'result'; result: RunResult }
@@ -124,4 +141,6 @@ export interface RunResult {
   iterations: number
   sparsity: Sparsity
   seconds: { total: number; train: number; search: number; test: number; other: number }
+  /** Of a compression in cycles with a goal of accuracy. */
+  validation?: { accuracy: number; referenceAccuracy: number; images: number }
 }

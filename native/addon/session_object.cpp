@@ -26,6 +26,17 @@ Napi::Function SessionObject::define(Napi::Env env) {
        InstanceMethod<&SessionObject::remask>("remask"),
        InstanceMethod<&SessionObject::freeze_masks>("freezeMasks"), InstanceMethod<&SessionObject::kept_counts>("keptCounts"),
        InstanceMethod<&SessionObject::evaluate_rates>("evaluateRates"),
+       InstanceMethod<&SessionObject::reset_history>("resetHistory"),
+       InstanceMethod<&SessionObject::set_weight_decay>("setWeightDecay"),
+       InstanceMethod<&SessionObject::score_magnitude>("scoreMagnitude"),
+       InstanceMethod<&SessionObject::score_fisher>("scoreFisher"),
+       InstanceMethod<&SessionObject::best_counts>("bestCounts"),
+       InstanceMethod<&SessionObject::keep_best>("keepBest"),
+       InstanceMethod<&SessionObject::keep_best_of_layers>("keepBestOfLayers"),
+       InstanceMethod<&SessionObject::hold_sample>("holdSample"),
+       InstanceMethod<&SessionObject::evaluate_kept_counts>("evaluateKeptCounts"),
+       InstanceMethod<&SessionObject::compute_teacher>("computeTeacher"),
+       InstanceMethod<&SessionObject::set_distillation>("setDistillation"),
        InstanceMethod<&SessionObject::save_state>("saveState"), InstanceMethod<&SessionObject::load_state>("loadState"),
        InstanceMethod<&SessionObject::cancel>("cancel"), InstanceMethod<&SessionObject::close>("close")});
 }
@@ -134,8 +145,10 @@ Napi::Value SessionObject::train(const Napi::CallbackInfo& info) {
   return enqueue(info, [&] {
     std::vector<std::uint32_t> remask;
     if (!info[1].IsUndefined()) remask = to_words(info[1], "remask");
-    return [iterations = to_int(info[0], "iterations"), remask = std::move(remask),
-            cancelled = cancelled()](Session& session) { return session.train(iterations, remask, cancelled); };
+    std::vector<double> rates;
+    if (!info[2].IsUndefined()) rates = to_doubles(info[2], "rates");
+    return [iterations = to_int(info[0], "iterations"), remask = std::move(remask), rates = std::move(rates),
+            cancelled = cancelled()](Session& session) { return session.train(iterations, remask, cancelled, rates); };
   });
 }
 
@@ -224,6 +237,72 @@ Napi::Value SessionObject::evaluate_rates(const Napi::CallbackInfo& info) {
     }
     return [rates = to_doubles(info[0], "rates"), sequential = mode == "sequential",
             cancelled = cancelled()](Session& session) { return session.evaluate_rates(rates, sequential, cancelled); };
+  });
+}
+
+Napi::Value SessionObject::reset_history(const Napi::CallbackInfo& info) {
+  return enqueue(info, [] {
+    return [](Session& session) { return session.reset_history(); };
+  });
+}
+
+Napi::Value SessionObject::set_weight_decay(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [decay = to_double(info[0], "decay")](Session& session) { return session.set_weight_decay(decay); };
+  });
+}
+
+Napi::Value SessionObject::score_magnitude(const Napi::CallbackInfo& info) {
+  return enqueue(info, [] {
+    return [](Session& session) { return session.score_magnitude(); };
+  });
+}
+
+Napi::Value SessionObject::score_fisher(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [batches = to_int(info[0], "batches"), damping = to_double(info[1], "damping")](Session& session) { return session.score_fisher(batches, damping); };
+  });
+}
+
+Napi::Value SessionObject::best_counts(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [total = to_integer(info[0], "total")](Session& session) { return session.best_counts(total); };
+  });
+}
+
+Napi::Value SessionObject::keep_best(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [total = to_integer(info[0], "total")](Session& session) { return session.keep_best(total); };
+  });
+}
+
+Napi::Value SessionObject::keep_best_of_layers(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [counts = to_doubles(info[0], "counts")](Session& session) { return session.keep_best_of_layers(counts); };
+  });
+}
+
+Napi::Value SessionObject::hold_sample(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [batches = to_int(info[0], "batches")](Session& session) { return session.hold_sample(batches); };
+  });
+}
+
+Napi::Value SessionObject::evaluate_kept_counts(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [counts = to_doubles(info[0], "counts"), cancelled = cancelled()](Session& session) { return session.evaluate_kept_counts(counts, cancelled); };
+  });
+}
+
+Napi::Value SessionObject::compute_teacher(const Napi::CallbackInfo& info) {
+  return enqueue(info, [] {
+    return [](Session& session) { return session.compute_teacher(); };
+  });
+}
+
+Napi::Value SessionObject::set_distillation(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [weight = to_double(info[0], "weight"), temperature = to_double(info[1], "temperature")](Session& session) { return session.set_distillation(weight, temperature); };
   });
 }
 

@@ -57,6 +57,17 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value freeze_masks(const Napi::CallbackInfo& info);
   Napi::Value kept_counts(const Napi::CallbackInfo& info);
   Napi::Value evaluate_rates(const Napi::CallbackInfo& info);
+  Napi::Value reset_history(const Napi::CallbackInfo& info);
+  Napi::Value set_weight_decay(const Napi::CallbackInfo& info);
+  Napi::Value score_magnitude(const Napi::CallbackInfo& info);
+  Napi::Value score_fisher(const Napi::CallbackInfo& info);
+  Napi::Value best_counts(const Napi::CallbackInfo& info);
+  Napi::Value keep_best(const Napi::CallbackInfo& info);
+  Napi::Value keep_best_of_layers(const Napi::CallbackInfo& info);
+  Napi::Value hold_sample(const Napi::CallbackInfo& info);
+  Napi::Value evaluate_kept_counts(const Napi::CallbackInfo& info);
+  Napi::Value compute_teacher(const Napi::CallbackInfo& info);
+  Napi::Value set_distillation(const Napi::CallbackInfo& info);
   Napi::Value save_state(const Napi::CallbackInfo& info);
   Napi::Value load_state(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);

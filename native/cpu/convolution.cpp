@@ -5,6 +5,7 @@
 #include "cpu/parameter_gradient.h"
 #include "cpu/register.h"
 #include "cpu/sparse_blobs.h"
+#include "cpu/squared_gradients.h"
 
 namespace olmp {
 namespace {
@@ -70,6 +71,18 @@ class Convolution final : public Layer {
       if (wants_gradient(ctx, i)) gradients.data = bottom(i).diff;
       algorithm_->backward(bottom(i).data, top_diff(i), ctx.parameters[0]->effective, gradients);
     }
+  }
+
+  bool add_squared_gradients(const SquareSums& sums) override {
+    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
+      if (float* to = sums(*ctx.parameters[0])) {
+        olmp::add_squared_gradients(geometry_, bottom(i).data, top(i).diff, *ctx.parameters[0], ctx.threads, to);
+      }
+      float* biases = bias_ ? sums(*ctx.parameters[1]) : nullptr;
+      if (biases == nullptr) continue;
+      add_squared_bias_gradients(top(i).diff, geometry_.images, geometry_.outputs, geometry_.output_points(), biases);
+    }
+    return true;
   }
 
   std::int64_t workspace_bytes() const override {

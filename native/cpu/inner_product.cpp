@@ -5,6 +5,7 @@
 #include "cpu/parameter_gradient.h"
 #include "cpu/register.h"
 #include "cpu/sparse_blobs.h"
+#include "cpu/squared_gradients.h"
 
 namespace olmp {
 namespace {
@@ -78,6 +79,16 @@ class InnerProduct final : public Layer {
       gemm(Transpose::kNo, transposed_ ? Transpose::kYes : Transpose::kNo, rows_, inputs_, outputs_, 1, dy, outputs_,
            ctx.parameters[0]->effective, transposed_ ? outputs_ : inputs_, 0, bottom().diff, inputs_);
     }
+  }
+
+  bool add_squared_gradients(const SquareSums& sums) override {
+    if (float* to = sums(*ctx.parameters[0])) {
+      olmp::add_squared_gradients(bottom().data, top().diff, rows_, inputs_, outputs_, transposed_, *ctx.parameters[0],
+                                  ctx.threads, to);
+    }
+    float* biases = bias_ ? sums(*ctx.parameters[1]) : nullptr;
+    if (biases != nullptr) add_squared_bias_gradients(top().diff, rows_, outputs_, 1, biases);
+    return true;
   }
 
   std::int64_t workspace_bytes() const override { return sparse_->workspace_bytes(); }

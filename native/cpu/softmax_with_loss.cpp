@@ -66,8 +66,15 @@ class SoftmaxWithLoss final : public Layer {
         }
       }
     }
+    if (teacher_ != nullptr && teacher_->weight > 0) distil(dx);
     const float scale = top().diff[0] / normalization_.divisor(view_.outer, view_.inner, valid);
     for (std::int64_t i = 0; i < bottom().count(); ++i) dx[i] *= scale;
+  }
+
+  bool learn_from(const Teacher& teacher) override {
+    if (view_.inner != 1) return false;
+    teacher_ = &teacher;
+    return true;
   }
 
   std::int64_t workspace_bytes() const override {
@@ -75,6 +82,35 @@ class SoftmaxWithLoss final : public Layer {
   }
 
  private:
+  // dx = (1 - k) dx + k T (softmax(z / T) - softmax(t / T)), z the bottom and t the teacher's logits; ignored rows stay zero.
+  void distil(float* dx) const {
+    const std::int64_t classes = view_.size;
+    const float weight = teacher_->weight;
+    const float temperature = teacher_->temperature;
+    std::vector<float> own(static_cast<std::size_t>(classes));
+    std::vector<float> theirs(static_cast<std::size_t>(classes));
+    for (std::int64_t o = 0; o < view_.outer; ++o) {
+      if (!label_at(o, 0)) continue;
+      softened(bottom().data + o * classes, temperature, own);
+      softened(teacher_->logits.data() + o * classes, temperature, theirs);
+      for (std::int64_t c = 0; c < classes; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        float& value = dx[o * classes + c];
+        value = (1 - weight) * value + weight * temperature * (own[k] - theirs[k]);
+      }
+    }
+  }
+
+  static void softened(const float* logits, float temperature, std::vector<float>& to) {
+    const float largest = *std::max_element(logits, logits + to.size());
+    float sum = 0;
+    for (std::size_t c = 0; c < to.size(); ++c) {
+      to[c] = std::exp((logits[c] - largest) / temperature);
+      sum += to[c];
+    }
+    for (float& value : to) value /= sum;
+  }
+
   std::optional<std::int64_t> label_at(std::int64_t outer, std::int64_t inner) const {
     return read_label(bottom(1).data[outer * view_.inner + inner], view_.size, ignored_, ctx.name);
   }
@@ -86,6 +122,7 @@ class SoftmaxWithLoss final : public Layer {
   Normalization normalization_;
   std::optional<int> ignored_;
   std::vector<float> probabilities_;
+  const Teacher* teacher_ = nullptr;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <new>
 #include <thread>
 
+#include "data/batch_reader.h"
 #include "data/datum.h"
 #include "data/lmdb_reader.h"
 #include "data/transformer.h"
@@ -18,17 +19,10 @@
 namespace olmp {
 namespace {
 
-struct Batch {
-  std::vector<float> data;    // (N, C, H, W)
-  std::vector<float> labels;  // (N)
-  DataSourceState after;
-  std::exception_ptr error;   // instead of the data
-};
-
 // Datums in order, wrapping around, transformed.
-class BatchReader {
+class OrderedReader final : public BatchReader {
  public:
-  BatchReader(const nlohmann::json& params, bool train, std::uint64_t seed)
+  OrderedReader(const nlohmann::json& params, bool train, std::uint64_t seed)
       : reader_(params.at("source").get<std::string>()),
         transformer_(parse_transform(params.at("transform")), train),
         random_(seed) {
@@ -41,11 +35,11 @@ class BatchReader {
     }
   }
 
-  Shape item_shape() const { return {transformer_.output_shape().begin(), transformer_.output_shape().end()}; }
-  std::uint64_t entries() const { return reader_.entries(); }
-  DataSourceState state() const { return {position_, random_.state()}; }
+  Shape item_shape() const override { return {transformer_.output_shape().begin(), transformer_.output_shape().end()}; }
+  std::uint64_t entries() const override { return reader_.entries(); }
+  DataSourceState state() const override { return {position_, 0, random_.state()}; }
 
-  void set_state(const DataSourceState& state) {
+  void set_state(const DataSourceState& state) override {
     if (state.position >= entries()) {
       throw Error("dataset-changed",
                   "the saved position is datum " + std::to_string(state.position) + ", but there are " +
@@ -56,8 +50,7 @@ class BatchReader {
     random_.set_state(state.random);
   }
 
-  // Leaves the batch unfinished where `stopping` comes true.
-  void read(Batch& batch, const std::atomic<bool>& stopping) {
+  void read(Batch& batch, const std::atomic<bool>& stopping) override {
     const std::size_t item = batch.data.size() / batch.labels.size();
     for (std::size_t i = 0; i < batch.labels.size() && !stopping; ++i) {
       const auto entry = reader_.at(position_);
@@ -78,14 +71,13 @@ class BatchReader {
   std::uint64_t position_ = 0;
 };
 
-class LmdbSource final : public DataSource {
+class PrefetchedSource final : public DataSource {
  public:
-  LmdbSource(const nlohmann::json& params, bool train, std::uint64_t seed)
-      : reader_(params, train, seed),
-        item_shape_(reader_.item_shape()),
-        entries_(reader_.entries()),
-        state_(reader_.state()) {
-    const auto batch_size = params.at("batch_size").get<std::int64_t>();
+  PrefetchedSource(std::unique_ptr<BatchReader> reader, std::int64_t batch_size)
+      : reader_(std::move(reader)),
+        item_shape_(reader_->item_shape()),
+        entries_(reader_->entries()),
+        state_(reader_->state()) {
     if (batch_size <= 0) throw Error("unsupported", "batch_size must be positive");
     try {
       for (auto& batch : batches_) {
@@ -97,11 +89,12 @@ class LmdbSource final : public DataSource {
     }
   }
 
-  ~LmdbSource() override { stop(); }
+  ~PrefetchedSource() override { stop(); }
 
   Shape item_shape() const override { return item_shape_; }
   std::uint64_t entries() const override { return entries_; }
   DataSourceState state() const override { return state_; }
+  const std::vector<std::uint64_t>& items() const override { return items_; }
 
   void next(float* data, float* labels) override {
     // Started here, so that a source that is only described or restored reads nothing.
@@ -116,6 +109,7 @@ class LmdbSource final : public DataSource {
     std::copy(batch.data.begin(), batch.data.end(), data);
     if (labels != nullptr) std::copy(batch.labels.begin(), batch.labels.end(), labels);
     state_ = batch.after;
+    items_ = batch.items;
     ++taken_;
     {
       const std::lock_guard lock(mutex_);
@@ -127,8 +121,8 @@ class LmdbSource final : public DataSource {
   void restore(const DataSourceState& state) override {
     stop();
     // What was read ahead is dropped, also where the new state is refused.
-    reader_.set_state(state_);
-    reader_.set_state(state);
+    reader_->set_state(state_);
+    reader_->set_state(state);
     state_ = state;
   }
 
@@ -161,7 +155,7 @@ class LmdbSource final : public DataSource {
       }
       Batch& batch = batches_[filled % batches_.size()];
       try {
-        reader_.read(batch, stopping_);
+        reader_->read(batch, stopping_);
       } catch (...) {
         batch.error = std::current_exception();
       }
@@ -175,10 +169,11 @@ class LmdbSource final : public DataSource {
     }
   }
 
-  BatchReader reader_;  // the thread's, while it runs
+  std::unique_ptr<BatchReader> reader_;  // the thread's, while it runs
   Shape item_shape_;
   std::uint64_t entries_;
   DataSourceState state_;
+  std::vector<std::uint64_t> items_;
   std::array<Batch, 2> batches_;
   std::size_t taken_ = 0;
 
@@ -192,7 +187,14 @@ class LmdbSource final : public DataSource {
 }  // namespace
 
 std::unique_ptr<DataSource> open_data_source(const nlohmann::json& params, bool train, std::uint64_t seed) {
-  return std::make_unique<LmdbSource>(params, train, seed);
+  const auto sampling = params.find("sampling");
+  std::unique_ptr<BatchReader> reader;
+  if (sampling != params.end() && !sampling->is_null()) {
+    reader = make_sampled_reader(params, train, seed);
+  } else {
+    reader = std::make_unique<OrderedReader>(params, train, seed);
+  }
+  return std::make_unique<PrefetchedSource>(std::move(reader), params.at("batch_size").get<std::int64_t>());
 }
 
 }  // namespace olmp

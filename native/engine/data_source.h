@@ -13,7 +13,8 @@
 namespace olmp {
 
 struct DataSourceState {
-  std::uint64_t position = 0;  // index of the next datum, in key order
+  std::uint64_t position = 0;  // of the next item, within the epoch
+  std::uint64_t epoch = 0;     // counted where epochs differ (shuffled)
   Random::State random{};      // generator of mirror and crop
 };
 
@@ -22,9 +23,13 @@ class DataSource {
   virtual ~DataSource() = default;
   // (C, H, W) of one item after transformation.
   virtual Shape item_shape() const = 0;
+  // Items of an epoch.
   virtual std::uint64_t entries() const = 0;
   // Fills data (batch, C, H, W) and, where not null, labels (batch). Wraps around at the end, as Caffe's cursor does.
   virtual void next(float* data, float* labels) = 0;
+  // Which items the last batch handed out held, by their places in an epoch that is not shuffled; empty where the source
+  // does not tell.
+  virtual const std::vector<std::uint64_t>& items() const = 0;
   virtual DataSourceState state() const = 0;
   virtual void restore(const DataSourceState& state) = 0;
 };

@@ -65,6 +65,17 @@ struct LayerContext {
   FusedMaxima* maxima = nullptr;  // of the two layers that share one
 };
 
+// What a loss learns from beside its labels: a teacher's logits for the batch (Hinton, Vinyals, Dean, Distilling the
+// Knowledge in a Neural Network, 2015).
+struct Teacher {
+  std::vector<float> logits;  // (batch, classes)
+  float weight = 0;           // 0: labels alone
+  float temperature = 1;
+};
+
+// Where the squares of a parameter's gradients are summed; null: of no interest.
+using SquareSums = std::function<float*(const Parameter&)>;
+
 class Layer {
  public:
   explicit Layer(LayerContext context) : ctx(std::move(context)) {}
@@ -77,6 +88,12 @@ class Layer {
   // Reads tops' diff (and data), overwrites the diff of every bottom i with propagate_down[i], adds into the parameters'
   // diff. Layers without a gradient (Accuracy, ArgMax, Threshold) leave it empty.
   virtual void backward() {}
+  // Adds the square of each image's own gradient to the sums of the parameters, from the bottoms' data and the tops' diff
+  // that backward() has seen; where a parameter is masked, at the kept places at least. False where the layer cannot.
+  virtual bool add_squared_gradients(const SquareSums& /*sums*/) { return false; }
+  // From the next backward pass on; `teacher` outlives the layer. False where the layer is not a loss that can.
+  virtual bool learn_from(const Teacher& /*teacher*/) { return false; }
+  const std::string& name() const { return ctx.name; }
   // Bytes held beside blobs and parameters (column buffers, saved masks).
   virtual std::int64_t workspace_bytes() const { return 0; }
 

@@ -48,6 +48,8 @@ class Net {
   // For a caller that has put a batch into the data layers' tops itself (a restored state).
   void set_batch_loaded(bool loaded) { batch_loaded_ = loaded; }
   std::int64_t memory_bytes() const;
+  // The description it was built from.
+  const nlohmann::json& graph() const { return graph_; }
 
  private:
   // A layer in execution order, with what its backward pass needs beside the layer itself.

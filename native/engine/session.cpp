@@ -124,6 +124,9 @@ void Session::update_memory_bytes() {
   if (train_) bytes += train_->memory_bytes();
   if (test_) bytes += test_->memory_bytes();
   if (solver_) bytes += solver_->memory_bytes();
+  if (scores_) bytes += scores_->memory_bytes();
+  for (const auto& values : sample_) bytes += static_cast<std::int64_t>(values.size() * sizeof(float));
+  bytes += static_cast<std::int64_t>(teacher_table_.size() * sizeof(float));
   memory_bytes_ = bytes;
 }
 
@@ -134,7 +137,8 @@ void Session::remask_drawn(const std::uint32_t* bits) {
 }
 
 // Solver::Step of Caffe: one row per update.
-TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& remask, const Cancelled& cancelled) {
+TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& remask, const Cancelled& cancelled,
+                           const std::vector<double>& rates) {
   if (!solver_) throw Error("no-solver", "training needs a solver; the session was created without one");
   const FlushDenormals flush;
   Net& net = this->net(Phase::kTrain);
@@ -143,6 +147,11 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
     throw Error("bad-argument", "remask needs " + std::to_string(words) + " words for each of " +
                                     std::to_string(iterations) + " iterations");
   }
+  if (!rates.empty() && rates.size() != static_cast<std::size_t>(iterations)) {
+    throw Error("bad-argument", std::to_string(rates.size()) + " learning rates given for " + std::to_string(iterations) +
+                                    " iterations");
+  }
+  if (!rates.empty()) require_host("training at given learning rates");
   if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled);
   const std::size_t width = net.outputs().size() + 2;
   const int iter_size = solver_->spec().iter_size;
@@ -159,6 +168,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
     for (int pass = 0; pass < iter_size; ++pass) {
       row[width - 2] += net.forward(true, false);
       add_outputs(net, row.data());
+      take_teacher_rows(net);
       net.backward();
     }
     for (std::size_t i = 0; i + 1 < width; ++i) row[i] /= iter_size;
@@ -166,7 +176,9 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
       result.stop = TrainResult::Stop::kNonFiniteLoss;
       break;
     }
-    row[width - 1] = solver_->update(iteration_);
+    std::optional<float> rate;
+    if (!rates.empty()) rate = static_cast<float>(rates[static_cast<std::size_t>(result.completed)]);
+    row[width - 1] = solver_->update(iteration_, rate);
     masks_->values_updated();
     ++iteration_;
     ++result.completed;

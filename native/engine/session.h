@@ -15,6 +15,7 @@
 #include "engine/parameter_file.h"
 #include "engine/parameter_store.h"
 #include "engine/random.h"
+#include "engine/scores.h"
 #include "engine/solver.h"
 
 namespace olmp {
@@ -85,7 +86,9 @@ class Session {
 
   // --- running (session.cpp)
   // `remask` is empty or holds ceil(prunable layers / 32) words per iteration.
-  TrainResult train(int iterations, const std::vector<std::uint32_t>& remask, const Cancelled& cancelled);
+  // `rates` is empty or holds the learning rate of each iteration.
+  TrainResult train(int iterations, const std::vector<std::uint32_t>& remask, const Cancelled& cancelled,
+                    const std::vector<double>& rates = {});
   std::vector<double> test(int iterations, const Cancelled& cancelled);
   std::vector<double> forward_train_batch();
   std::vector<std::vector<float>> forward_test(const std::vector<std::string>& blobs);
@@ -104,6 +107,20 @@ class Session {
   std::vector<KeptCounts> kept_counts() const;
   // Candidates not reached before a cancellation are missing from the end of the result.
   RateEvaluations evaluate_rates(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled);
+
+  // --- compression in cycles (session_recipe.cpp)
+  void reset_history();
+  void set_weight_decay(double decay);
+  void score_magnitude();
+  void score_fisher(int batches, double damping);
+  std::vector<double> best_counts(std::int64_t total);
+  void keep_best(std::int64_t total);
+  void keep_best_of_layers(const std::vector<double>& counts);
+  void hold_sample(int batches);
+  // Candidates not reached before a cancellation are missing from the end.
+  std::vector<double> evaluate_kept_counts(const std::vector<double>& counts, const Cancelled& cancelled);
+  void compute_teacher();
+  void set_distillation(double weight, double temperature);
 
   // --- state (session_state.cpp)
   void save_state(const std::string& file) const;
@@ -124,6 +141,11 @@ class Session {
                                   const Cancelled& cancelled);
   std::uint64_t pointers_key(std::uint64_t work) const;
   void update_memory_bytes();
+  // Throws Error("unsupported") on devices whose steps are queued.
+  void require_host(const char* what) const;
+  Scores& scores();
+  // The teacher's logits of the batch just loaded.
+  void take_teacher_rows(const Net& net);
 
   nlohmann::json describe_parameters() const;
   std::vector<std::pair<std::string, Tensor*>> inputs() const;
@@ -141,6 +163,11 @@ class Session {
   std::vector<std::string> train_inputs_;
   std::vector<std::string> test_inputs_;
   bool test_gradients_ = false;
+  std::unique_ptr<Scores> scores_;
+  std::vector<std::vector<float>> sample_;  // inputs of the held batches, one after another
+  Teacher teacher_;
+  std::vector<float> teacher_table_;  // (items, classes)
+  std::uint64_t teacher_items_ = 0;
   int accuracy_index_ = -1;  // among the train net's outputs
   std::atomic<int> iteration_{0};
   std::atomic<std::int64_t> memory_bytes_{0};

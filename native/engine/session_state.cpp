@@ -69,7 +69,10 @@ nlohmann::json describe_sources(const Net& net) {
   nlohmann::json sources = nlohmann::json::array();
   for (const auto& source : net.sources()) {
     const DataSourceState state = source->state();
-    sources.push_back({{"position", state.position}, {"entries", source->entries()}, {"random", state.random}});
+    sources.push_back({{"position", state.position},
+                       {"epoch", state.epoch},
+                       {"entries", source->entries()},
+                       {"random", state.random}});
   }
   return sources;
 }
@@ -78,6 +81,7 @@ void restore_sources(const Net& net, const nlohmann::json& saved) {
   for (std::size_t i = 0; i < net.sources().size(); ++i) {
     DataSourceState state;
     saved.at(i).at("position").get_to(state.position);
+    state.epoch = saved.at(i).value("epoch", std::uint64_t{0});  // absent in older files
     saved.at(i).at("random").get_to(state.random);
     net.sources()[i]->restore(state);
   }
@@ -97,6 +101,7 @@ void check_sources(const StateReader& reader, const Net& net, const nlohmann::js
       reader.fail("the position in " + data + " lies past its end");
     }
     saved.at(i).at("random").get<Random::State>();  // throws where malformed
+    saved.at(i).value("epoch", std::uint64_t{0});
   }
 }
 

@@ -101,6 +101,12 @@ Solver::Solver(SolverSpec spec, Backend& backend, const ParameterStore& paramete
   }
 }
 
+void Solver::reset_history() {
+  for (const auto& part : history_) {
+    for (std::size_t i = 0; i < part.size(); ++i) backend_.fill(part[i].get(), 0, parameters_.all()[i]->tensor.count());
+  }
+}
+
 void Solver::clear_gradients() {
   for (const auto& parameter : parameters_.all()) parameter->diff_cleared = true;
 }
@@ -169,9 +175,9 @@ UpdateRule Solver::rule_of_spec() const {
   return rule;
 }
 
-float Solver::update(int iteration) {
+float Solver::update(int iteration, std::optional<float> given) {
   for (const auto& parameter : parameters_.all()) settle_gradient(backend_, *parameter);
-  const float rate = learning_rate(spec_, iteration);
+  const float rate = given.value_or(learning_rate(spec_, iteration));
   UpdateRule rule = rule_of_spec();
   rule.diff_scale = clipping_factor() / static_cast<float>(spec_.iter_size);
   rule.iteration = iteration;

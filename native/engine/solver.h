@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,11 +49,15 @@ class Solver {
   Solver(SolverSpec spec, Backend& backend, const ParameterStore& parameters);
 
   const SolverSpec& spec() const { return spec_; }
+  void set_weight_decay(float decay) { spec_.weight_decay = decay; }
+  // Momentum and whatever else the rule remembers, as before the first update.
+  void reset_history();
   // Before the passes of an iteration: the next gradient of a parameter overwrites what its diff holds.
   void clear_gradients();
   // Clips, normalises, regularises and updates, from the gradients accumulated over iter_size passes. Parameters with
-  // lr_mult 0 are left alone, and so is what frozen masks do not keep; their masked values are kept up to date. Returns the learning rate used.
-  float update(int iteration);
+  // lr_mult 0 are left alone, and so is what frozen masks do not keep; their masked values are kept up to date. Returns the learning rate used: `given` in place of the
+  // policy's.
+  float update(int iteration, std::optional<float> given = std::nullopt);
   // The same as part of a step of a device, which has the rate and the iteration.
   void enqueue_update(StepQueue& queue);
 

@@ -190,7 +190,7 @@ TEST_CASE("an error of the thread comes out at its batch, and again until restor
     CHECK(error_code([&] { next_of(*source, 2); }) == "shape-mismatch");
     CHECK(source->state().position == 6);
   }
-  source->restore({8, source->state().random});
+  source->restore({8, 0, source->state().random});
   CHECK(next_of(*source, 2).labels[0] == 8);
 }
 

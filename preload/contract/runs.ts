@@ -1,11 +1,11 @@
 // Runs: started, watched, read back.
 
 import type { ErrorRecord } from '../../main/net/errors'
-import type { OlmpSettings } from '../../main/olmp/settings'
+import type { RunSettings } from '../../main/olmp/runSettings'
 import type { ExportResult, RunSummary } from '../../main/projects/types'
 import type { CheckpointInfo } from '../../main/runs/models'
 import type { RunModelSummary } from '../../main/runs/RunFolder'
-import type { LogLevel, RunCycle, RunEvent, RunPhase, RunRequest, SearchRecord } from '../../main/runs/types'
+import type { FrontRecord, LogLevel, RunCycle, RunEvent, RunPhase, RunRequest, SearchRecord } from '../../main/runs/types'
 import {
   array,
   id,
@@ -19,12 +19,12 @@ import {
 } from '../schema'
 import { runAddress } from './common'
 
-/** A plain object: main checks every value (parseSettings), since it needs the net's layers for that. */
-const settings: Schema<OlmpSettings> = (value, place) => {
+/** A plain object: main checks every value (parseRunSettings), since it needs the net's layers for that. */
+const settings: Schema<RunSettings> = (value, place) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidRequest(place, 'an object')
   }
-  return value as OlmpSettings
+  return value as RunSettings
 }
 
 /** Unlike string(), it may be empty. */
@@ -200,6 +200,8 @@ export interface RunHistory {
   /** Newest first. */
   checkpoints: CheckpointInfo[]
   checkpoint: { iteration: number } | null
+  /** The nets a compression in cycles has kept, from the largest to the smallest. */
+  front: FrontRecord[]
   exported: ExportResult | null
   error: ErrorRecord | null
   /** Why the history cannot be read; the columns are empty then. */

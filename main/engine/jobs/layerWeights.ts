@@ -20,6 +20,7 @@ import {
 } from '../../runs/checkpoints'
 import { importModel, openModel } from '../../runs/openModel'
 import { RunFolder } from '../../runs/RunFolder'
+import { settingsOptions } from '../../runs/sampling'
 import type { ModelSource } from '../../runs/types'
 import {
   absoluteMoments,
@@ -170,8 +171,7 @@ async function ofCheckpoint(
     cacheFolder: folders.cache,
     threads: 1,
     device,
-    seed: settings.seed,
-    rateEncoding: settings.searchMode === 'as-published' ? 'mask-element' : 'exact',
+    ...settingsOptions(settings),
     onProgress,
   })
   try {
@@ -193,7 +193,9 @@ async function ofCheckpoint(
       }
       if (position < 0 || blobs.length === 0) continue
       const { mu, sigma } = moments[position]
-      const rate = blobs.every((blob) => keptCount(blob) === blob.values.length) ? null : loop.rates[position]
+      const whole = blobs.every((blob) => keptCount(blob) === blob.values.length)
+      // A compression in cycles has no thresholds.
+      const rate = whole || !('rates' in loop) ? null : loop.rates[position]
       const threshold = rate === null ? null : Math.max(mu + rate * sigma, 0)
       excerpts.set(layer.name, excerpt(layer, blobs, { checkpoint: at, mu, sigma, rate, threshold }))
     }

@@ -5,6 +5,7 @@ import { useI18n } from 'vue-i18n'
 
 import {
   type LayerFact,
+  isCycles,
   type OlmpSettings,
   type RunRequest,
   type SettingProblem,
@@ -74,7 +75,7 @@ export function useCompressForm(suggested: OlmpSettings, layers: MaybeRefOrGette
 
   /** From what another run was asked. */
   function prefill(request: RunRequest): void {
-    settings.value = structuredClone(request.settings)
+    if (!isCycles(request.settings)) settings.value = structuredClone(request.settings)
     device.value = request.device
     threads.value = request.threads
     checkpointing.value = {

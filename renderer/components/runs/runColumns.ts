@@ -76,7 +76,7 @@ export function runColumns(
     number('iterations', (run) => run.iterations, formatInteger),
     number('seed', (run) => run.seed, String),
     text('searchMode', (run) => wordOf('searchMode', run)),
-    number('delta', (run) => run.delta, formatPercent),
+    number('delta', (run) => run.delta ?? undefined, formatPercent),
     number('accuracy', accuracyOf, formatPercent),
     number('difference', (run) => differenceOf(run, referenceOf(run)), formatPoints),
     number('compression', compressionOf, formatRatio),

@@ -25,6 +25,7 @@ export interface FakeCall {
   iterations?: number
   mode?: string
   rates?: number[]
+  value?: number
 }
 
 export const FAKE_WEIGHTS = 40
@@ -78,8 +79,12 @@ export class FakeSession implements Session {
     this.masks = this.weights.map((row) => row.map(() => 1))
   }
 
-  async train(iterations: number, remask = new Uint32Array(iterations)): Promise<TrainResult> {
-    this.calls.push({ name: 'train', iterations, layers: [...remask] })
+  async train(
+    iterations: number,
+    remask = new Uint32Array(iterations),
+    rates?: Float64Array,
+  ): Promise<TrainResult> {
+    this.calls.push({ name: 'train', iterations, layers: [...remask], rates: rates && [...rates] })
     const rows: number[] = []
     for (let i = 0; i < iterations; i++) {
       const what = this.onTrainStep(this.iteration)
@@ -92,7 +97,7 @@ export class FakeSession implements Session {
       })
       this.weights = this.weights.map((row) => row.map((w) => w + 0.02 * this.random.randn()))
       this.iteration += 1
-      rows.push(this.accuracyAt(this.keptShare()), 1 / this.iteration, 1 / this.iteration, 0.01)
+      rows.push(this.accuracyAt(this.keptShare()), 1 / this.iteration, 1 / this.iteration, rates?.[i] ?? 0.01)
     }
     return { completed: iterations, stop: 'done', rows: Float64Array.from(rows) }
   }
@@ -134,6 +139,55 @@ export class FakeSession implements Session {
       loss: new Float64Array(kept.length),
       kept: Float64Array.from(kept),
     }
+  }
+
+  async resetHistory(): Promise<void> {
+    this.calls.push({ name: 'resetHistory' })
+  }
+  async setWeightDecay(decay: number): Promise<void> {
+    this.calls.push({ name: 'setWeightDecay', value: decay })
+  }
+  async computeTeacher(): Promise<void> {
+    this.calls.push({ name: 'computeTeacher' })
+  }
+  async setDistillation(weight: number): Promise<void> {
+    this.calls.push({ name: 'setDistillation', value: weight })
+  }
+  async scoreFisher(): Promise<void> {
+    this.calls.push({ name: 'scoreFisher' })
+    this.random.randn()
+  }
+  async scoreMagnitude(): Promise<void> {
+    this.calls.push({ name: 'scoreMagnitude' })
+  }
+  async holdSample(): Promise<void> {
+    this.calls.push({ name: 'holdSample' })
+  }
+
+  /** The largest over all layers. */
+  async keepBest(total: number): Promise<void> {
+    const counts = await this.bestCounts(total)
+    this.calls.push({ name: 'keepBest', value: total })
+    this.keepLargest([...counts])
+  }
+  async bestCounts(total: number): Promise<Float64Array> {
+    const sizes = this.weights.map((row, l) => row.map((w, i) => (this.masks[l][i] === 1 ? Math.abs(w) : -1)))
+    const least = sizes.flat().sort((a, b) => b - a)[total - 1]
+    return Float64Array.from(sizes, (row) => row.filter((size) => size >= least).length)
+  }
+  async keepBestOfLayers(counts: Float64Array): Promise<void> {
+    this.calls.push({ name: 'keepBestOfLayers', rates: [...counts] })
+    this.keepLargest([...counts])
+  }
+
+  /** Least where the layers keep equally many. */
+  async evaluateKeptCounts(counts: Float64Array): Promise<Float64Array> {
+    const layers = this.prunableLayers.length
+    const rows = Array.from({ length: counts.length / layers }, (_, p) =>
+      counts.slice(p * layers, (p + 1) * layers),
+    )
+    this.calls.push({ name: 'evaluateKeptCounts', value: rows.length })
+    return Float64Array.from(rows, (row) => row.reduce((sum, count) => sum + count * count, 0))
   }
 
   async keptCounts(): Promise<KeptCounts[]> {
@@ -191,6 +245,14 @@ export class FakeSession implements Session {
   getBlob = unused
   forward = unused
   backward = unused
+
+  private keepLargest(counts: number[]): void {
+    this.masks = this.weights.map((row, l) => {
+      const sizes = row.map((w, i) => (this.masks[l][i] === 1 ? Math.abs(w) : -1))
+      const least = [...sizes].sort((a, b) => b - a)[counts[l] - 1] ?? Infinity
+      return sizes.map((size) => (size >= least ? 1 : 0))
+    })
+  }
 
   private keptShare(): number {
     return this.masks.flat().reduce((a, b) => a + b, 0) / (this.masks.length * FAKE_WEIGHTS)

@@ -36,6 +36,7 @@ function run(id: string, change: Partial<RunSummary> = {}): RunSummary {
     seed: 1,
     searchMode: 'ncs',
     delta: 0.02,
+    goal: null,
     device: 'cpu',
     threads: 1,
     progress: null,
@@ -103,7 +104,7 @@ describe('the diff of settings', () => {
       { name: 'threads', values: ['1', '2'], differs: true },
     ])
     expect(rows.find(({ name }) => name === 'bounds.lower')?.values[0]).toBe(
-      String(request(1).settings.bounds.lower),
+      String(experimentSettings('lenet-300-100', 'ncs').bounds.lower),
     )
   })
 

@@ -1,0 +1,118 @@
+// What a compression in cycles needs around its loop: nets of the front on disk, dead units removed, validation images.
+
+import { join } from 'node:path'
+
+import type { EngineAddon, Session } from '../engine/binding'
+import { AppError } from '../net/errors'
+import type { LayerOf, NetGraph } from '../net/graph'
+import type { CycleState, CycleLoopOptions } from '../olmp/CycleLoop'
+import type { CycleSettings } from '../olmp/cycleSettings'
+import { accuracyOf } from '../olmp/records'
+import { sessionCleaner } from './cleanSession'
+import { ENGINE_STATE_FILE } from './checkpoints'
+import { keepOnFront, restoreFromFront } from './front'
+import { testNet } from './loopNet'
+import type { OpenedModel } from './openModel'
+import { heldOut, sampled, withData } from './sampling'
+import { coveringBatch } from './testCoverage'
+
+export interface CycleSurroundings extends Pick<CycleLoopOptions, 'clean' | 'front' | 'validate'> {
+  close: () => Promise<void>
+}
+
+export async function cycleSurroundings(
+  opened: OpenedModel,
+  settings: CycleSettings,
+  runFolder: string,
+  engine: { addon: EngineAddon; device: 'cpu' | 'cuda'; threads: number },
+): Promise<CycleSurroundings> {
+  const { session } = opened
+  const validation = await openValidation(opened, settings, engine)
+  return {
+    clean: sessionCleaner(opened),
+    front: {
+      keep: (record) => keepOnFront(runFolder, session, record),
+      restore: async ({ iteration }) => {
+        await restoreFromFront(runFolder, session, iteration)
+      },
+    },
+    validate: validation === null ? null : () => validation.accuracy(session),
+    close: async () => validation?.session.close(),
+  }
+}
+
+/** Brings the session to where the loop stood: its state, and the teacher before it, whose logits no state holds. */
+export async function resumeCycles(
+  { session }: OpenedModel,
+  settings: CycleSettings,
+  state: CycleState,
+  runFolder: string,
+  checkpointFolder: string,
+): Promise<void> {
+  if (settings.distillation !== null && state.front.length > 0) {
+    await restoreFromFront(runFolder, session, state.front[0].iteration)
+    await session.computeTeacher()
+  }
+  await session.loadState(join(checkpointFolder, ENGINE_STATE_FILE))
+}
+
+interface Validation {
+  session: Session
+  accuracy: (trained: Session) => Promise<number>
+}
+
+/** A session of the test net over the training images held out. */
+async function openValidation(
+  { model, train, test, trainImages }: OpenedModel,
+  { goal, seed }: CycleSettings,
+  { addon, device, threads }: { addon: EngineAddon; device: 'cpu' | 'cuda'; threads: number },
+): Promise<Validation | null> {
+  if (goal.kind !== 'accuracy') return null
+  const source = train?.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
+  if (source === undefined || test === null) {
+    throw new AppError(
+      'no-dataset',
+      'an accuracy goal needs a net with a Data layer, to hold images out of',
+      {
+        file: model.folder,
+        hint: 'give a target size instead',
+      },
+    )
+  }
+  const images = heldOut(goal.validationImages, trainImages)
+  const batch = coveringBatch(source.params.batch_size, images)
+  const graph: NetGraph = sampled(
+    withData(test, {
+      source: source.params.source,
+      datum_shape: source.params.datum_shape,
+      batch_size: batch,
+    }),
+    { first: trainImages - images, count: images, shuffle: false, augmentation: null, seed },
+  )
+  const session = await addon.createSession({
+    test: JSON.stringify(graph),
+    device,
+    threads,
+    seed,
+    rateEncoding: 'exact',
+  })
+  const { testAccuracy } = testNet(graph, session)
+  return {
+    session,
+    async accuracy(trained) {
+      await copyParameters(trained, session)
+      await session.rewind('TEST')
+      const values = await session.test(images / batch)
+      return accuracyOf(values[testAccuracy], images)
+    },
+  }
+}
+
+async function copyParameters(from: Session, to: Session): Promise<void> {
+  for (const [index, { layer, slot, prunable }] of to.parameters.entries()) {
+    const source = from.parameters.findIndex((info) => info.layer === layer && info.slot === slot)
+    if (source < 0) continue
+    await to.setParameter(index, 'value', await from.getParameter(source, 'value'))
+    if (prunable >= 0) await to.setParameter(index, 'mask', await from.getParameter(source, 'mask'))
+  }
+}
