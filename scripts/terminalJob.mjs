@@ -22,7 +22,7 @@ export async function runTerminalJob(modelFolder) {
   fs.rmSync(path.join(projectRoot, run), { recursive: true, force: true })
   const data = ['--data-train', 'mnist', '--data-test', 'mnist']
   const commands = [
-    ['compress', model, ...data, '--iterations', '6000', '--run-dir', run],
+    ['compress', model, ...data, '--effort', 'quick', '--target', '100', '--run-dir', run],
     ['export', run, '--onnx', path.join(run, 'lenet-300-100.onnx')],
   ]
   for (const command of commands) {

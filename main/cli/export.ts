@@ -16,6 +16,7 @@ export interface ExportFlags {
   plain?: boolean
   sparse?: boolean
   checkpoint?: string
+  front?: number
 }
 
 const stages: Record<ModelProgress['stage'], string> = {
@@ -38,11 +39,12 @@ export async function exportCommand(terminal: Terminal, run: string, flags: Expo
       hint: 'give --onnx FILE or --caffemodel FILE',
     })
   }
-  const origin: ModelOrigin = {
-    kind: 'checkpoint',
-    runFolder: path.resolve(run),
-    checkpoint: flags.checkpoint,
-  }
+  const runFolder = path.resolve(run)
+  const { checkpoint, front } = flags
+  const origin: ModelOrigin =
+    front === undefined
+      ? { kind: 'checkpoint', runFolder, checkpoint }
+      : { kind: 'front', runFolder, iteration: front }
   const results: object[] = []
   const lines: string[] = []
   if (flags.caffemodel !== undefined) {

@@ -10,6 +10,7 @@ import { RECOMMENDED } from './chooseSettings'
 import { compressCommand, resumeCommand } from './compress'
 import { defaultThreads } from './environment'
 import { exportCommand } from './export'
+import { frontCommand } from './front'
 import { inspectCommand } from './inspect'
 import { integerFrom, numberFrom, ratios, sourceFrom, type Context, type SourceFlags } from './options'
 import { reportCommand } from './report'
@@ -146,9 +147,19 @@ withJson(program.command('export'))
   .option('--plain', 'with --caffemodel: zeros instead of masks, for stock Caffe')
   .option('--sparse', 'with --onnx: weights as sparse initializers')
   .option('--checkpoint <name>', 'folder name of the checkpoint (default: the promoted, else the newest one)')
+  .option(
+    '--front <iteration>',
+    'the net that the run kept at this iteration (olmp front tells which there are)',
+    integerFrom('--front', 0, 1e9),
+  )
   .action((run: string, flags: Parameters<typeof exportCommand>[2] & { json?: boolean }) =>
     exportCommand(new Terminal(flags.json === true), run, flags),
   )
+
+withJson(program.command('front'))
+  .description('list the nets that a run of the recommended preset has kept on its way, each exportable')
+  .argument('<run>', "the run's folder")
+  .action((run: string, flags: { json?: boolean }) => frontCommand(new Terminal(flags.json === true), run))
 
 withJson(program.command('report'))
   .description('tell a run on one HTML page with charts, or its metrics as a table')

@@ -53,6 +53,13 @@ export interface FrontKeeper {
   restore: (record: FrontRecord) => Promise<void>
 }
 
+/** Images held out of the training data. */
+export interface Validation {
+  images: number
+  /** Of the session's net on them, 0..1. */
+  accuracy: () => Promise<number>
+}
+
 export interface CycleLoopOptions {
   /** Parameters loaded; or the session's state loaded, and its teacher's logits computed where there is one and the first
    *  cycle has begun, where `state` is given. */
@@ -65,8 +72,8 @@ export interface CycleLoopOptions {
   /** Removes what is dead without changing the net's function, but for rounding. */
   clean: () => Promise<void>
   front: FrontKeeper
-  /** Accuracy (0..1) of the session's net on the validation images; null where the goal needs none. */
-  validate: (() => Promise<number>) | null
+  /** null where the goal needs none. */
+  validation: Validation | null
   state?: CycleState
 }
 
@@ -105,7 +112,7 @@ export class CycleLoop {
     this.failures = state?.failures ?? 0
     this.chosen = state?.chosen ?? null
     this.seconds = { ...(state?.seconds ?? { train: 0, search: 0, test: 0 }) }
-    this.told = new CycleReport(net, settings, options.onEvent)
+    this.told = new CycleReport(net, options.onEvent)
   }
 
   /** Runs to the goal, or to where requestStop() takes effect; a checkpoint is written in either case. */
@@ -154,15 +161,15 @@ export class CycleLoop {
   }
 
   private async prepare(): Promise<void> {
-    const { state, validate } = this.options
+    const { state, validation } = this.options
     this.counts = await this.session.keptCounts()
     this.told.start(this.session.iteration, this.counts, this.plannedIterations(), state !== undefined)
     if (state !== undefined) {
       if (this.cycle > 0) await this.session.freezeMasks(true)
       if (this.front.length > 0) await this.beginCycles()
-    } else if (validate !== null) {
-      const given = await this.timed('test', validate)
-      this.told.given(given)
+    } else if (validation !== null) {
+      const given = await this.timed('test', validation.accuracy)
+      this.told.given(given, validation.images)
       const { goal } = this.settings
       if (goal.kind === 'accuracy' && goal.against === 'given') this.reference = given
     }
@@ -233,7 +240,7 @@ export class CycleLoop {
 
   /** The net at the end of a cycle: tested, validated where the goal needs it, and kept on the front. */
   private async measure(): Promise<void> {
-    const { net, validate, front } = this.options
+    const { net, validation, front } = this.options
     const { goal } = this.settings
     const iteration = this.session.iteration
     const values = await this.timed('test', async () => {
@@ -241,9 +248,9 @@ export class CycleLoop {
       return this.session.test(net.testIterations)
     })
     const test = this.told.tested(iteration, values, this.compression)
-    const validation = validate === null ? null : await this.timed('test', validate)
+    const validated = validation === null ? null : await this.timed('test', validation.accuracy)
     if (this.cycle === 0 && goal.kind === 'accuracy' && goal.against === 'fine-tuned')
-      this.reference = validation
+      this.reference = validated
     const record: FrontRecord = {
       iteration,
       cycle: this.cycle,
@@ -251,7 +258,7 @@ export class CycleLoop {
       compression: this.compression,
       testAccuracy: test.accuracy,
       seconds: this.seconds.train + this.seconds.search + this.seconds.test,
-      validationAccuracy: validation,
+      validationAccuracy: validated,
     }
     await front.keep(record)
     this.front.push(record)

@@ -3,7 +3,6 @@
 import type { KeptCounts } from '../engine/binding'
 import type { FrontRecord, RunEvent, TestRecord } from '../runs/types'
 import type { LoopNet } from './compress'
-import type { CycleSettings } from './cycleSettings'
 import type { SplitFound } from './layerSplit'
 import { testLines, trainLines } from './logLines'
 import { densitiesOf, iterationRecords, keptParameters, testRecord, totalParameters } from './records'
@@ -19,7 +18,6 @@ export class CycleReport {
 
   constructor(
     private readonly net: LoopNet,
-    private readonly settings: CycleSettings,
     private readonly onEvent: (event: RunEvent) => void,
   ) {}
 
@@ -30,10 +28,7 @@ export class CycleReport {
   }
 
   /** Of the given net on the validation images. */
-  given(accuracy: number): void {
-    const { goal } = this.settings
-    if (goal.kind !== 'accuracy') return
-    const images = goal.validationImages
+  given(accuracy: number, images: number): void {
     const error = Math.sqrt((accuracy * (1 - accuracy)) / images)
     this.log(
       `The given net has ${percent(accuracy)} on the ${images} training images held out (standard error ` +

@@ -87,7 +87,7 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
     Math.max(1, Math.round((count * epochs * facts.trainImages) / facts.trainBatch))
   const stages = row.stages.map(({ above, removed, epochs: count }): CycleStage => ({
     above,
-    removed: 1 - (1 - removed) ** step,
+    removed: Math.min(LARGEST_REMOVED, 1 - (1 - removed) ** step),
     iterations: iterations(count),
   }))
   const { fineTune } = row

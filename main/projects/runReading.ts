@@ -39,7 +39,7 @@ export async function summarise(
     ended: running ? null : ended,
     device: request.device,
     threads: request.threads,
-    iterations: plannedIterations(settings, parametersOf(run)),
+    iterations: isCycles(settings) ? plannedIterations(settings, parametersOf(run)) : settings.iterations,
     seed: settings.seed,
     searchMode: isCycles(settings) ? 'cycles' : settings.searchMode,
     delta: isCycles(settings) ? null : settings.delta,

@@ -5,18 +5,17 @@ import { join } from 'node:path'
 import type { EngineAddon, Session } from '../engine/binding'
 import { AppError } from '../net/errors'
 import type { LayerOf, NetGraph } from '../net/graph'
-import type { CycleState, CycleLoopOptions } from '../olmp/CycleLoop'
+import type { CycleLoopOptions, CycleState, Validation } from '../olmp/CycleLoop'
 import type { CycleSettings } from '../olmp/cycleSettings'
 import { accuracyOf } from '../olmp/records'
 import { sessionCleaner } from './cleanSession'
 import { ENGINE_STATE_FILE } from './checkpoints'
 import { keepOnFront, restoreFromFront } from './front'
 import { testNet } from './loopNet'
-import type { OpenedModel } from './openModel'
+import { batchOf, type OpenedModel } from './openModel'
 import { heldOut, sampled, withData } from './sampling'
-import { coveringBatch } from './testCoverage'
 
-export interface CycleSurroundings extends Pick<CycleLoopOptions, 'clean' | 'front' | 'validate'> {
+export interface CycleSurroundings extends Pick<CycleLoopOptions, 'clean' | 'front' | 'validation'> {
   close: () => Promise<void>
 }
 
@@ -24,10 +23,10 @@ export async function cycleSurroundings(
   opened: OpenedModel,
   settings: CycleSettings,
   runFolder: string,
-  engine: { addon: EngineAddon; device: 'cpu' | 'cuda'; threads: number },
+  engine: EngineChoice,
 ): Promise<CycleSurroundings> {
   const { session } = opened
-  const validation = await openValidation(opened, settings, engine)
+  const held = await openValidation(opened, settings, engine)
   return {
     clean: sessionCleaner(opened),
     front: {
@@ -36,9 +35,15 @@ export async function cycleSurroundings(
         await restoreFromFront(runFolder, session, iteration)
       },
     },
-    validate: validation === null ? null : () => validation.accuracy(session),
-    close: async () => validation?.session.close(),
+    validation: held,
+    close: async () => held?.close(),
   }
+}
+
+interface EngineChoice {
+  addon: EngineAddon
+  device: 'cpu' | 'cuda'
+  threads: number
 }
 
 /** Brings the session to where the loop stood: its state, and the teacher before it, whose logits no state holds. */
@@ -56,17 +61,12 @@ export async function resumeCycles(
   await session.loadState(join(checkpointFolder, ENGINE_STATE_FILE))
 }
 
-interface Validation {
-  session: Session
-  accuracy: (trained: Session) => Promise<number>
-}
-
-/** A session of the test net over the training images held out. */
+/** A session of the test net over the training images held out: as many whole batches of it as they make. */
 async function openValidation(
-  { model, train, test, trainImages }: OpenedModel,
+  { model, train, test, trainImages, session: trained }: OpenedModel,
   { goal, seed }: CycleSettings,
-  { addon, device, threads }: { addon: EngineAddon; device: 'cpu' | 'cuda'; threads: number },
-): Promise<Validation | null> {
+  { addon, device, threads }: EngineChoice,
+): Promise<(Validation & { close: () => Promise<void> }) | null> {
   if (goal.kind !== 'accuracy') return null
   const source = train?.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
   if (source === undefined || test === null) {
@@ -79,16 +79,26 @@ async function openValidation(
       },
     )
   }
-  const images = heldOut(goal.validationImages, trainImages)
-  const batch = coveringBatch(source.params.batch_size, images)
-  const graph: NetGraph = sampled(
-    withData(test, {
-      source: source.params.source,
-      datum_shape: source.params.datum_shape,
-      batch_size: batch,
-    }),
-    { first: trainImages - images, count: images, shuffle: false, augmentation: null, seed },
-  )
+  const held = heldOut(goal.validationImages, trainImages)
+  const batches = Math.floor(held / batchOf(test))
+  if (batches === 0) {
+    throw new AppError(
+      'too-few-images',
+      `${held} images held out do not fill a test batch of ${batchOf(test)}`,
+      {
+        file: model.folder,
+        hint: 'hold out more images, give the test net a smaller batch_size, or give a target size instead',
+      },
+    )
+  }
+  const { source: path, datum_shape } = source.params
+  const graph: NetGraph = sampled(withData(test, { source: path, datum_shape }), {
+    first: trainImages - held,
+    count: held,
+    shuffle: false,
+    augmentation: null,
+    seed,
+  })
   const session = await addon.createSession({
     test: JSON.stringify(graph),
     device,
@@ -96,15 +106,17 @@ async function openValidation(
     seed,
     rateEncoding: 'exact',
   })
+  const images = batches * batchOf(test)
   const { testAccuracy } = testNet(graph, session)
   return {
-    session,
-    async accuracy(trained) {
+    images,
+    async accuracy() {
       await copyParameters(trained, session)
       await session.rewind('TEST')
-      const values = await session.test(images / batch)
+      const values = await session.test(batches)
       return accuracyOf(values[testAccuracy], images)
     },
+    close: () => session.close(),
   }
 }
 

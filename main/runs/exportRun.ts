@@ -15,6 +15,7 @@ import type { MeanImage, Preprocessing } from '../onnx/preprocessing'
 import { rawWeights, weightMasks } from '../onnx/sessionWeights'
 import { verifyOnnx, type VerificationReport } from '../onnx/verify'
 import { ENGINE_STATE_FILE, modelCheckpoint } from './checkpoints'
+import { restoreFromFront } from './front'
 import { testNet } from './loopNet'
 import type { ExportFacts, ExportFormat, ModelOrigin, ModelProgress, Verification } from './models'
 import { openModel, type OpenedModel } from './openModel'
@@ -239,7 +240,6 @@ async function withModel<T>(
     }
   }
   const run = await RunFolder.open(origin.runFolder)
-  const { folder, content } = await modelCheckpoint(run.checkpointsFolder, origin.checkpoint)
   const { source, settings, device, threads } = run.record.request
   const opened = await openModel(source, {
     ...openOptions(deps),
@@ -248,12 +248,26 @@ async function withModel<T>(
     ...settingsOptions(settings),
   })
   try {
-    await opened.session.loadState(join(folder, ENGINE_STATE_FILE))
-    const checkpoint = { name: basename(folder), iteration: content.solverIteration }
+    const checkpoint = await bringBack(origin, run, opened)
     return await work({ opened, checkpoint, sparsity: await sparsityOf(opened) })
   } finally {
     await opened.close()
   }
+}
+
+/** Puts the model's weights into the session; answers what they are called. */
+async function bringBack(
+  origin: Exclude<ModelOrigin, { kind: 'reference' }>,
+  run: RunFolder,
+  { session }: OpenedModel,
+): Promise<{ name: string; iteration: number }> {
+  if (origin.kind === 'front') {
+    const { iteration } = await restoreFromFront(run.path, session, origin.iteration)
+    return { name: `front ${iteration}`, iteration }
+  }
+  const { folder, content } = await modelCheckpoint(run.checkpointsFolder, origin.checkpoint)
+  await session.loadState(join(folder, ENGINE_STATE_FILE))
+  return { name: basename(folder), iteration: content.solverIteration }
 }
 
 function openReference(source: ModelSource, deps: ExportDeps): Promise<OpenedModel> {

@@ -88,10 +88,12 @@ export interface ModelProgress {
   total: number
 }
 
-/** Where a model's weights are: in a checkpoint of a run (absent: the promoted one, or else the newest whole one), or in
- *  the model folder. */
+/** Where a model's weights are: in a checkpoint of a run (absent: the promoted one, or else the newest whole one), on the
+ *  front of a compression in cycles, or in the model folder. */
 export type ModelOrigin =
-  { kind: 'checkpoint'; runFolder: string; checkpoint?: string } | { kind: 'reference'; source: ModelSource }
+  | { kind: 'checkpoint'; runFolder: string; checkpoint?: string }
+  | { kind: 'front'; runFolder: string; iteration: number }
+  | { kind: 'reference'; source: ModelSource }
 
 /** What an export found. */
 export interface ExportFacts {

@@ -10,7 +10,7 @@ import { Compressor, type CheckpointPoint, type LoopState } from '../olmp/compre
 import { CycleLoop, type CycleCheckpoint, type CycleState } from '../olmp/CycleLoop'
 import { testLines } from '../olmp/logLines'
 import { testRecord, totalParameters } from '../olmp/records'
-import { isCycles, parseRunSettings, plannedIterations, type RunSettings } from '../olmp/runSettings'
+import { isCycles, parseRunSettings, plannedIterations } from '../olmp/runSettings'
 import {
   checkpointName,
   clearUp,
@@ -26,7 +26,7 @@ import { openModel, type OpenedModel } from './openModel'
 import type { RunFolder, RunModelSummary } from './RunFolder'
 import { JOURNAL_START, RunJournal } from './RunJournal'
 import { RunLock } from './RunLock'
-import { heldOut, settingsOptions } from './sampling'
+import { settingsOptions } from './sampling'
 import { sessionSparsity } from './sparsity'
 import type { LogLevel, RunEvent, RunResult, TestRecord } from './types'
 
@@ -81,13 +81,11 @@ function ofCycles(state: State | undefined): CycleState | undefined {
   return state !== undefined && 'method' in state ? state : undefined
 }
 
-function validationOf(state: State, settings: RunSettings, images: number): Pick<RunResult, 'validation'> {
+function validationOf(state: State, images: number | null): Pick<RunResult, 'validation'> {
   const { chosen, reference } = ofCycles(state) ?? { chosen: null, reference: null }
-  if (!isCycles(settings) || settings.goal.kind !== 'accuracy') return {}
   const accuracy = chosen?.validationAccuracy ?? null
-  if (accuracy === null || reference === null) return {}
-  const held = heldOut(settings.goal.validationImages, images)
-  return { validation: { accuracy, referenceAccuracy: reference, images: held } }
+  if (accuracy === null || reference === null || images === null) return {}
+  return { validation: { accuracy, referenceAccuracy: reference, images } }
 }
 
 class Runner {
@@ -95,6 +93,7 @@ class Runner {
   private readonly begun = performance.now()
   private secondsBefore = 0
   private lastTest: TestRecord | null = null
+  private validationImages: number | null = null
   /** Of the pruned net: the reference at iteration 0 is another. */
   private tested: { accuracy: number; iteration: number } | null = null
 
@@ -241,6 +240,7 @@ class Runner {
     }
     const engine = { addon: this.deps.addon, device, threads }
     const around = await cycleSurroundings(opened, settings, this.folder.path, engine)
+    this.validationImages = around.validation?.images ?? null
     const loop = new CycleLoop({ ...common, ...around, settings, state: ofCycles(state) })
     return Object.assign(loop, { close: around.close })
   }
@@ -306,7 +306,7 @@ class Runner {
       iterations: opened.session.iteration,
       sparsity,
       seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
-      ...validationOf(state, this.request.settings, opened.trainImages),
+      ...validationOf(state, this.validationImages),
     }
   }
 

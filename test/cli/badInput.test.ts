@@ -56,7 +56,19 @@ async function refusal(args: string[]): Promise<string> {
 const test = (...more: string[]): string[] => ['test', model, ...mnist, ...more, '--json']
 const compress = (...more: string[]): string[] => {
   const run = path.join(model, '..', `${path.basename(model)}-run`)
-  return ['compress', model, ...mnist, '--iterations', '40', '--run-dir', run, ...more, '--json']
+  return [
+    'compress',
+    model,
+    ...mnist,
+    '--preset',
+    'olmp-ncs-corrected',
+    '--iterations',
+    '40',
+    '--run-dir',
+    run,
+    ...more,
+    '--json',
+  ]
 }
 
 describe('refused, with file and place', () => {

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { caffeRoot } from '../../main/caffe/proto'
-import type { RunResult, Sparsity } from '../../main/runs/types'
+import type { FrontRecord, RunResult, Sparsity } from '../../main/runs/types'
 import { jsonOf, olmp, samplesFolder, type Outcome } from './olmp'
 
 const sample = path.join(samplesFolder, 'lenet-300-100')
@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const compress = (run: string, iterations: number): string[] => {
   const flags = ['--iterations', String(iterations), '--seed', '3', '--settings', settings, '--run-dir', run]
-  return ['compress', sample, ...mnist, ...flags]
+  return ['compress', sample, ...mnist, '--preset', 'olmp-ncs-corrected', ...flags]
 }
 
 describe('olmp', () => {
@@ -80,6 +80,36 @@ describe('olmp', () => {
     )
     expect(again.accuracy).toBe(result.accuracy)
     expect(readdirSync(sample).map((name) => statSync(path.join(sample, name)).mtimeMs)).toEqual(before)
+  })
+
+  it('compresses by the recommended preset, and exports any net it passed', async () => {
+    const run = inFolder('cycles')
+    const flags = [
+      '--effort',
+      'quick',
+      '--target',
+      '60,100',
+      '--no-augmentation',
+      '--seed',
+      '2',
+      '--run-dir',
+      run,
+    ]
+    const result = jsonOf<RunResult>(await olmp(['compress', sample, ...mnist, ...flags], { cache }))
+    expect(result.compression).toBeGreaterThanOrEqual(100)
+    expect(result.accuracy).toBeGreaterThan(0.96)
+    const { front } = jsonOf<{ front: FrontRecord[] }>(await olmp(['front', run, '--json'], { cache }))
+    const point = front.find(({ compression }) => compression >= 60)
+    expect(point?.compression).toBeLessThan(80)
+    const onnx = inFolder('front.onnx')
+    const named = ['--front', String(point?.iteration)]
+    const exported = jsonOf<Record<string, number>>(
+      await olmp(['export', run, '--onnx', onnx, ...named, '--json'], { cache }),
+    )
+    expect(exported).toMatchObject({ accuracyOnnx: point?.testAccuracy, compression: point?.compression })
+    const refused = await olmp(['compress', sample, ...mnist, '--iterations', '40'], { cache })
+    expect(refused.status).toBe(1)
+    expect(refused.stderr).toContain('--iterations belongs to the published presets')
   })
 
   it('leaves a resumable run at Ctrl-C, which ends as if never interrupted', async () => {

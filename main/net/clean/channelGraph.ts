@@ -65,7 +65,9 @@ export function channelGraph(graph: NetGraph): ChannelGraph {
     })
     inputs.forEach((value) => unread.delete(value))
     outputs.forEach((value) => unread.add(value))
-    const known = layer.parameters.some(({ name }) => shared.has(name)) ? null : knownStep(layer, inputs, outputs)
+    const known = layer.parameters.some(({ name }) => shared.has(name))
+      ? null
+      : knownStep(layer, inputs, outputs)
     return known ?? ({ kind: 'opaque', layer, inputs, outputs } as const)
   })
   return { steps, channels, results: [...unread] }

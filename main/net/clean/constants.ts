@@ -119,7 +119,13 @@ function eltwise({ params }: LayerOf<'Eltwise'>): ConstantMap {
 
 function batchNorm({ params }: LayerOf<'BatchNorm'>, blobs: MaskedBlob[]): ConstantMap {
   if (!params.use_global_stats || blobs.length < 3) return VARIES
-  const [means, variances, { values: [factor] }] = blobs
+  const [
+    means,
+    variances,
+    {
+      values: [factor],
+    },
+  ] = blobs
   const scale = factor === 0 ? 0 : 1 / factor
   return ([x], c) => (x - means.values[c] * scale) / Math.sqrt(variances.values[c] * scale + params.eps)
 }

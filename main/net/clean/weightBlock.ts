@@ -26,7 +26,15 @@ export function weightBlock(
     const groups = layer.params.group
     const inputs = channels / groups
     const inner = count(layer.params.kernel_size)
-    return { outputs, groups, inputs, inner, outputStride: inputs * inner, inputStride: inner, innerStride: 1 }
+    return {
+      outputs,
+      groups,
+      inputs,
+      inner,
+      outputStride: inputs * inner,
+      inputStride: inner,
+      innerStride: 1,
+    }
   }
   const inner = count(bottom.slice(2))
   const common = { outputs, groups: 1, inputs: channels, inner }
