@@ -23,6 +23,14 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   BatchAlgorithm(const ConvolutionGeometry& geometry, const BatchConvolution& group, int threads,
                  const std::string& layer)
       : g_(geometry), c_(group), k_(batch_kernels()), layer_(layer) {
+    for (int tap = 0; tap < c_.taps(); ++tap) {
+      const int row = tap / c_.kernel[1] * c_.dilation[0];
+      const int point = row * c_.padded(1) + tap % c_.kernel[1] * c_.dilation[1];
+      for (int channel = 0; channel < c_.channels; ++channel) {
+        offsets_.push_back((point * c_.channels + channel) * k_.lanes);
+      }
+    }
+    c_.offsets = offsets_.data();
     const int max_chunk = k_.max_vectors * k_.lanes;
     for (std::int64_t first = 0; first < g_.images;) {
       const std::int64_t left = g_.images - first;
@@ -205,6 +213,7 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   BatchConvolution c_;
   const BatchConvolutionKernels& k_;
   std::string layer_;
+  std::vector<std::int32_t> offsets_;
   bool maxima_ = false;
   std::vector<std::int8_t> chosen_;  // by chunk and group: where each maximum came from
   std::vector<Chunk> chunks_;

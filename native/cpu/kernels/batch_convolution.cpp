@@ -115,20 +115,14 @@ struct Tile {
     }
   }
 
-  // sum += weights (depth, kRows) x values (depth, lanes), a vector's values `stride` after the last one's; returns the
-  // next weights.
-  const float* multiply(const float* weights, const float* values, std::int64_t stride, int depth) {
-    for (int d = 0; d < depth; ++d) {
-      Vector value[kVecs];
-      for (int v = 0; v < kVecs; ++v) value[v] = Vector::load(values + v * stride);
-      for (int r = 0; r < kRows; ++r) {
-        const Vector weight = Vector::broadcast(weights[r]);
-        for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(weight, value[v], sum[r][v]);
-      }
-      values += kLanes;
-      weights += kRows;
+  // sum += weights (kRows) x values (lanes), a vector's values `stride` after the last one's.
+  void multiply(const float* weights, const float* values, std::int64_t stride) {
+    Vector value[kVecs];
+    for (int v = 0; v < kVecs; ++v) value[v] = Vector::load(values + v * stride);
+    for (int r = 0; r < kRows; ++r) {
+      const Vector weight = Vector::broadcast(weights[r]);
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(weight, value[v], sum[r][v]);
     }
-    return weights;
   }
 
   void store(float* to, std::int64_t stride, int rows) const {
@@ -144,10 +138,7 @@ void forward_tiles(const BatchConvolution& c, const float* x, const float* packe
   const std::int64_t y_stride = c.y_size() * kLanes;
   const std::int64_t column = static_cast<std::int64_t>(c.channels) * kLanes;
   const std::int64_t line = column * c.padded(1);
-  // Undilated taps of a kernel row read one run of memory.
-  const bool runs = c.dilation[1] == 1;
-  const int per_line = runs ? 1 : c.kernel[1];
-  const int depth = runs ? c.channels * c.kernel[1] : c.channels;
+  const int depth = c.taps() * c.channels;
   for (int oy = 0; oy < c.output[0]; ++oy) {
     for (int ox = 0; ox < c.output[1]; ++ox, y += static_cast<std::int64_t>(c.outputs) * kLanes) {
       const float* corner = x + oy * c.stride[0] * line + ox * c.stride[1] * column;
@@ -161,12 +152,7 @@ void forward_tiles(const BatchConvolution& c, const float* x, const float* packe
             for (int v = 0; v < kVecs; ++v) tile.sum[r][v] = Vector::broadcast(bias[first + r]);
           }
         }
-        for (int ky = 0; ky < c.kernel[0]; ++ky) {
-          for (int kx = 0; kx < per_line; ++kx) {
-            weights = tile.multiply(weights, corner + ky * c.dilation[0] * line + kx * c.dilation[1] * column, x_stride,
-                                    depth);
-          }
-        }
+        for (int d = 0; d < depth; ++d, weights += kRows) tile.multiply(weights, corner + c.offsets[d], x_stride);
         tile.store(y + static_cast<std::int64_t>(first) * kLanes, y_stride, rows);
       }
     }
@@ -199,8 +185,9 @@ void backward_data_tiles(const BatchConvolution& c, const float* dy, const float
           for (int kx = 0; kx < c.kernel[1]; ++kx) {
             const int ox = source_of(c, 1, ix, kx);
             if (ox < 0) continue;
-            tile.multiply(weights + (ky * c.kernel[1] + kx) * tap_weights,
-                          dy + (static_cast<std::int64_t>(oy) * c.output[1] + ox) * point, dy_stride, c.outputs);
+            const float* tap = weights + (ky * c.kernel[1] + kx) * tap_weights;
+            const float* from = dy + (static_cast<std::int64_t>(oy) * c.output[1] + ox) * point;
+            for (int o = 0; o < c.outputs; ++o, tap += kRows, from += kLanes) tile.multiply(tap, from, dy_stride);
           }
         }
         tile.store(dx + static_cast<std::int64_t>(first) * kLanes, dx_stride, std::min(kRows, c.channels - first));
@@ -300,19 +287,20 @@ WeightTile weight_tile_for(int outputs, int depth, std::integer_sequence<int, kO
 void backward_weights(const BatchConvolution& c, int vectors, const float* x, const float* dy, float beta, float* dw) {
   using Side = std::make_integer_sequence<int, kSide>;
   const int depth = c.channels * c.taps();
-  const std::int64_t column = static_cast<std::int64_t>(c.channels) * kLanes;
   for (int v = 0; v < vectors; ++v, x += c.x_size() * kLanes, dy += c.y_size() * kLanes, beta = 1) {
     for (int o = 0; o < c.outputs; o += kSide) {
       const int outputs = std::min(kSide, c.outputs - o);
+      int channel = 0;
+      int tap = 0;
       for (int first = 0; first < depth; first += kSide) {
         const int n = std::min(kSide, depth - first);
         std::int64_t offsets[kSide] = {};
         for (int i = 0; i < n; ++i) {
-          const int channel = (first + i) / c.taps();
-          const int tap = (first + i) % c.taps();
-          const std::int64_t row = static_cast<std::int64_t>(tap / c.kernel[1]) * c.dilation[0];
-          const std::int64_t offset = row * c.padded(1) + static_cast<std::int64_t>(tap % c.kernel[1]) * c.dilation[1];
-          offsets[i] = offset * column + static_cast<std::int64_t>(channel) * kLanes;
+          offsets[i] = c.offsets[tap * c.channels + channel];
+          if (++tap == c.taps()) {
+            tap = 0;
+            ++channel;
+          }
         }
         weight_tile_for(outputs, n, Side{})(c, x, offsets, dy + static_cast<std::int64_t>(o) * kLanes, beta,
                                             dw + static_cast<std::int64_t>(o) * depth + first, depth);

@@ -17,6 +17,8 @@ struct BatchConvolution {
   int stride[2] = {0, 0};
   int pad[2] = {0, 0};
   int dilation[2] = {0, 0};
+  // Where a tap and channel reads, (tap, channel), in floats from the window's corner.
+  const std::int32_t* offsets = nullptr;
 
   int padded(int axis) const { return input[axis] + 2 * pad[axis]; }
   int taps() const { return kernel[0] * kernel[1]; }
