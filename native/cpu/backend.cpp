@@ -21,6 +21,8 @@ namespace {
 
 // Elements below which a second thread costs more than it brings.
 constexpr std::int64_t kGrain = 32768;
+// Elements that are updated before they are masked: they are still in the first-level cache then.
+constexpr std::int64_t kUpdateBlock = 2048;
 // Sums are taken over blocks of this size and added in order: the same result at every thread count.
 constexpr std::int64_t kSumBlock = 65536;
 
@@ -63,6 +65,17 @@ class CpuBackend final : public Backend {
     parallel_for(threads_, n, kGrain, [&](std::int64_t begin, std::int64_t end) {
       kernels_.update(rule, value + begin, diff + begin, history + begin,
                       history2 == nullptr ? nullptr : history2 + begin, end - begin);
+    });
+  }
+
+  void update_masked(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
+                     const float* mask, float* masked, std::int64_t n) override {
+    parallel_for(threads_, n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin; at < end; at += kUpdateBlock) {
+        const std::int64_t size = std::min(kUpdateBlock, end - at);
+        kernels_.update(rule, value + at, diff + at, history + at, history2 == nullptr ? nullptr : history2 + at, size);
+        kernels_.multiply(masked + at, value + at, mask + at, size);
+      }
     });
   }
 

@@ -51,6 +51,12 @@ class Backend {
   // value -= step(rule, diff, history, history2); diff is left as it was.
   virtual void update(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
                       std::int64_t n) = 0;
+  // The same of a masked parameter, and masked = value * mask.
+  virtual void update_masked(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
+                             const float* mask, float* masked, std::int64_t n) {
+    update(rule, value, diff, history, history2, n);
+    multiply(masked, value, mask, n);
+  }
   virtual double sum_of_squares(const float* values, std::int64_t n) = 0;
   // Sums over nonzero entries of |w| and w^2, in double, and their number.
   struct AbsMoments { double sum = 0, sum_of_squares = 0; std::int64_t nonzero = 0; };

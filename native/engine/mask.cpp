@@ -220,12 +220,7 @@ void Masks::values_changed() {
 }
 
 void Masks::values_updated() {
-  for (LayerMasks& layer : layers_) {
-    layer.settled = kUnknown;
-    for (Parameter* parameter : layer.parameters) {
-      if (layer.masked && !parameter->frozen) refresh(*parameter);
-    }
-  }
+  for (LayerMasks& layer : layers_) layer.settled = kUnknown;
 }
 
 KeptCounts Masks::counts(std::size_t layer) const {

@@ -72,7 +72,7 @@ class Masks {
   // To be called after values of a parameter (or of any) were changed.
   void values_changed(Parameter& parameter);
   void values_changed();
-  // To be called after the solver's update, which keeps the masked values of frozen parameters itself.
+  // To be called after the solver's update, which keeps the masked values itself.
   void values_updated();
 
   KeptCounts counts(std::size_t layer) const;

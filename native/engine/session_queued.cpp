@@ -71,7 +71,7 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
         if (last) solver_->enqueue_update(queue);
       });
     }
-    masks_->values_updated();
+    masks_->values_changed();
     if ((begun + 1) % static_cast<int>(StepQueue::kMostRows) == 0) read_rows();
   }
   if (result.stop != TrainResult::Stop::kNonFiniteLoss) read_rows();

@@ -142,6 +142,11 @@ double Solver::sum_of_squares(const Parameter& parameter) {
 
 void Solver::update(const UpdateRule& rule, Parameter& parameter, std::size_t index) {
   const Tensor& tensor = parameter.tensor;
+  if (!parameter.frozen && parameter.mask != nullptr) {
+    backend_.update_masked(rule, tensor.data, tensor.diff, history(index, 0), history(index, 1), parameter.mask,
+                           parameter.masked_buffer.get(), tensor.count());
+    return;
+  }
   if (!parameter.frozen) {
     backend_.update(rule, tensor.data, tensor.diff, history(index, 0), history(index, 1), tensor.count());
     return;

@@ -55,10 +55,10 @@ class Solver {
   // Before the passes of an iteration: the next gradient of a parameter overwrites what its diff holds.
   void clear_gradients();
   // Clips, normalises, regularises and updates, from the gradients accumulated over iter_size passes. Parameters with
-  // lr_mult 0 are left alone, and so is what frozen masks do not keep; their masked values are kept up to date. Returns the learning rate used: `given` in place of the
+  // lr_mult 0 are left alone, and so is what frozen masks do not keep; the masked values are kept up to date. Returns the learning rate used: `given` in place of the
   // policy's.
   float update(int iteration, std::optional<float> given = std::nullopt);
-  // The same as part of a step of a device, which has the rate and the iteration.
+  // The same as part of a step of a device, which has the rate and the iteration. Leaves masked values as they are.
   void enqueue_update(StepQueue& queue);
 
   // History `part` (0 or 1) of a parameter by its position in the store, or null where the solver keeps none.

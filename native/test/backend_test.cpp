@@ -105,6 +105,32 @@ TEST_CASE("updates follow Caffe's solvers") {
   }
 }
 
+TEST_CASE("an update that masks gives the bits of an update and a product") {
+  constexpr int kCount = 140001;  // several pieces and blocks
+  UpdateRule rule;
+  rule.rate = 0.05F;
+  rule.momentum = 0.9F;
+  rule.decay = 0.01F;
+  for (const int threads : {1, 2}) {
+    const auto backend = make_cpu_backend(threads);
+    Random random(6);
+    std::vector<float> value(kCount), diff(kCount), history(kCount), mask(kCount);
+    for (int i = 0; i < kCount; ++i) {
+      value[i] = random.uniform(-1, 1);
+      diff[i] = random.uniform(-1, 1);
+      history[i] = random.uniform(-1, 1);
+      mask[i] = random.uniform() < 0.5 ? 1.0F : 0.0F;
+    }
+    std::vector<float> value2 = value, history2 = history, masked(kCount), masked2(kCount);
+    backend->update(rule, value.data(), diff.data(), history.data(), nullptr, kCount);
+    backend->multiply(masked.data(), value.data(), mask.data(), kCount);
+    backend->update_masked(rule, value2.data(), diff.data(), history2.data(), nullptr, mask.data(), masked2.data(), kCount);
+    CHECK(value2 == value);
+    CHECK(history2 == history);
+    CHECK(masked2 == masked);
+  }
+}
+
 TEST_CASE("sums and masks do not depend on the threads") {
   constexpr std::int64_t kCount = 300001;
   Random random(8);
