@@ -7,7 +7,7 @@ import { AppError } from '../net/errors'
 import type { FrontRecord, RunEvent } from '../runs/types'
 import type { LoopNet } from './compress'
 import { CycleReport } from './CycleReport'
-import { nextCycle, plannedCycles, segmentRates } from './cycleSchedule'
+import { type CycleStep, nextCycle, plannedCycles, segmentRates } from './cycleSchedule'
 import type { CycleSettings } from './cycleSettings'
 import { searchSplit } from './layerSplit'
 import { Mt19937, type RandomState } from './mt19937'
@@ -177,10 +177,16 @@ export class CycleLoop {
 
   /** What is left to do as it would go if nothing more were found dead. */
   private plannedIterations(): number {
-    const { stages, goal } = this.settings
-    const steps = plannedCycles(stages, goal, this.kept, this.total)
     const current = this.segment === null ? 0 : this.segment.iterations - this.segment.done
-    return this.session.iteration + current + steps.reduce((sum, { iterations }) => sum + iterations, 0)
+    return this.plannedCycles().reduce(
+      (sum, { iterations }) => sum + iterations,
+      this.session.iteration + current,
+    )
+  }
+
+  private plannedCycles(): CycleStep[] {
+    const { stages, goal } = this.settings
+    return plannedCycles(stages, goal, this.kept, this.total)
   }
 
   /** What the training of the cycles has that the fine-tuning has not. */
@@ -194,7 +200,7 @@ export class CycleLoop {
   /** Trains until the segment ends, a checkpoint is due or the loop is to stop. */
   private async train(segment: Segment): Promise<void> {
     const { fineTune } = this.settings
-    this.told.training(this.session.iteration, this.cycle)
+    this.told.training(this.session.iteration, this.cycle, this.plannedCycles().length + this.cycle)
     if (this.cycle === 0 && fineTune !== null) await this.session.setWeightDecay(fineTune.weightDecay)
     if (segment.done === 0) await this.session.resetHistory()
     let untilCheckpoint = this.options.checkpointIntervalIterations || Infinity
@@ -292,7 +298,12 @@ export class CycleLoop {
     const step = nextCycle(stages, goal, this.kept, this.total)
     if (step === null) return false
     this.cycle += 1
-    this.told.pruning(this.session.iteration, this.cycle, step.target)
+    this.told.pruning(
+      this.session.iteration,
+      this.cycle,
+      this.plannedCycles().length + this.cycle - 1,
+      step.target,
+    )
     await this.timed('search', async () => {
       if (score === 'thresholds') await this.session.scoreMagnitude()
       else await this.session.scoreFisher(this.settings.fisherBatches, this.settings.damping)

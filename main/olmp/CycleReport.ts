@@ -1,7 +1,7 @@
 // What a compression in cycles says while it runs.
 
 import type { KeptCounts } from '../engine/binding'
-import type { FrontRecord, RunEvent, TestRecord } from '../runs/types'
+import type { FrontRecord, RunCycle, RunEvent, TestRecord } from '../runs/types'
 import type { LoopNet } from './compress'
 import type { SplitFound } from './layerSplit'
 import { testLines, trainLines } from './logLines'
@@ -36,13 +36,15 @@ export class CycleReport {
     )
   }
 
-  training(iteration: number, cycle: number): void {
-    if (cycle === 0) this.phase('retraining', 'Fine-tuning the whole net', iteration)
-    else this.phase('retraining', `Cycle ${cycle}: retraining`, iteration)
+  training(iteration: number, cycle: number, of: number): void {
+    if (cycle === 0)
+      this.phase('Fine-tuning the whole net', iteration, { number: 0, of, step: 'fine-tuning' })
+    else this.phase(`Cycle ${cycle}: retraining`, iteration, { number: cycle, of, step: 'retraining' })
   }
 
-  pruning(iteration: number, cycle: number, target: number): void {
-    this.phase('pruning', `Cycle ${cycle}: pruning to ${target} parameters`, iteration)
+  pruning(iteration: number, cycle: number, of: number, target: number): void {
+    const text = `Cycle ${cycle}: pruning to ${target} parameters`
+    this.phase(text, iteration, { number: cycle, of, step: 'scoring' })
   }
 
   pruned(iteration: number, counts: KeptCounts[], planned: number): void {
@@ -100,10 +102,11 @@ export class CycleReport {
     )
   }
 
-  private phase(phase: 'pruning' | 'retraining', text: string, iteration: number): void {
+  private phase(text: string, iteration: number, cycle: RunCycle): void {
     if (text === this.lastPhase) return
     this.lastPhase = text
-    this.onEvent({ kind: 'phase', phase, text, iteration, iterations: this.iterations })
+    const phase = cycle.step === 'scoring' ? 'pruning' : 'retraining'
+    this.onEvent({ kind: 'phase', phase, text, iteration, iterations: this.iterations, cycle })
   }
 
   private densities(iteration: number, counts: KeptCounts[]): void {

@@ -13,7 +13,9 @@ export interface ReportedNet extends TestFacts {
   trainAccuracy: number
 }
 
-const STEP_TEXTS: Record<RunCycle['step'], string> = {
+type LoopStep = Extract<RunCycle['step'], 'searching' | 'training'>
+
+const STEP_TEXTS: Record<LoopStep, string> = {
   searching: 'searching layer thresholds',
   training: 'pruning and training',
 }
@@ -37,7 +39,7 @@ export class LoopReport {
   ) {}
 
   /** Pruning, a step of a cycle. */
-  cycle(cycle: RunCycle, iteration: number): void {
+  cycle(cycle: RunCycle & { step: LoopStep }, iteration: number): void {
     const text = `Cycle ${cycle.number} of ${cycle.of}: ${STEP_TEXTS[cycle.step]}`
     this.phase({ phase: 'pruning', text, iteration, cycle })
   }

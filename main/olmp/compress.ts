@@ -224,7 +224,7 @@ export class Compressor {
     else if (!this.schedule.isSearch(this.iteration)) this.tellCycle('training')
   }
 
-  private tellCycle(step: RunCycle['step']): void {
+  private tellCycle(step: 'searching' | 'training'): void {
     const number = Math.floor(this.iteration / this.settings.pruneInterval) + 1
     this.told.cycle({ number, of: pruneCycles(this.settings), step }, this.solverIteration)
   }

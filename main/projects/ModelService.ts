@@ -8,6 +8,7 @@ import { AppError, toErrorRecord } from '../net/errors'
 import { gzipSize } from '../onnx/gzipSize'
 import { readAnnotation } from '../runs/annotation'
 import { describeCheckpoints } from '../runs/checkpointList'
+import { frontName, readFront } from '../runs/front'
 import { isMissing } from '../runs/durable'
 import { exportsFolder, listExports, newModelId, readModel, writeModel } from '../runs/exportList'
 import type {
@@ -37,6 +38,8 @@ export interface ModelAddress {
 
 export interface ExportWish extends RunAddress {
   checkpoint?: string
+  /** Instead: the net that the run kept at this iteration. */
+  front?: number
   format: ExportFormat
   job: string
   /** Title of a save dialog; absent: into the run's own folder. */
@@ -101,7 +104,11 @@ export class ModelService {
     const name = fileName(project.name, wish.format)
     const file = await this.destination(wish, folder, name)
     if (file === null) return null
-    const origin: ModelOrigin = { kind: 'checkpoint', runFolder: run.path, checkpoint: wish.checkpoint }
+    const { checkpoint, front } = wish
+    const origin: ModelOrigin =
+      front === undefined
+        ? { kind: 'checkpoint', runFolder: run.path, checkpoint }
+        : { kind: 'front', runFolder: run.path, iteration: front }
     const model = await this.write(wish.job, folder, id, origin, wish.format, file)
     this.changed(wish.projectId)
     return model
@@ -265,6 +272,8 @@ export class ModelService {
     if (runId === undefined) return { kind: 'reference', source: (await store.open(projectId)).report.source }
     const runFolder = store.runFolderOf(projectId, runId)
     const checkpoint = model.checkpoint?.name
+    const kept = (await readFront(runFolder)).find(({ iteration }) => frontName(iteration) === checkpoint)
+    if (kept !== undefined) return { kind: 'front', runFolder, iteration: kept.iteration }
     const known = await describeCheckpoints(await RunFolder.open(runFolder))
     if (checkpoint !== undefined && known.some(({ name }) => name === checkpoint))
       return { kind: 'checkpoint', runFolder, checkpoint }

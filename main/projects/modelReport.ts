@@ -38,6 +38,7 @@ export async function modelReport(source: ModelSource, model: ImportedModel): Pr
     obstacle: obstacle?.text ?? null,
     obstacleCode: obstacle?.code ?? null,
     suggested: obstacle === null ? suggestedSettings(model) : null,
+    cycleFacts: obstacle === null ? netFacts(model) : null,
   }
 }
 

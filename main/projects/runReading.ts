@@ -9,6 +9,7 @@ import { readFront } from '../runs/front'
 import { type HistoryReader, readHistory } from '../runs/HistoryReader'
 import type { RunFolder } from '../runs/RunFolder'
 import { isCycles, plannedIterations } from '../olmp/runSettings'
+import type { RunResult } from '../runs/types'
 import type { RunSummary } from './types'
 
 /** The window shows the last lines first; runs:log has the rest. */
@@ -39,7 +40,7 @@ export async function summarise(
     ended: running ? null : ended,
     device: request.device,
     threads: request.threads,
-    iterations: isCycles(settings) ? plannedIterations(settings, parametersOf(run)) : settings.iterations,
+    iterations: iterationsOf(run, result),
     seed: settings.seed,
     searchMode: isCycles(settings) ? 'cycles' : settings.searchMode,
     delta: isCycles(settings) ? null : settings.delta,
@@ -53,6 +54,13 @@ export async function summarise(
 
 function parametersOf(run: RunFolder): number | null {
   return run.record.model?.prunableParameters ?? null
+}
+
+/** As shown: of the loop; of cycles those done, or to be expected. */
+function iterationsOf(run: RunFolder, result: RunResult | null): number {
+  const { settings } = run.record.request
+  if (!isCycles(settings)) return settings.iterations
+  return result?.iterations ?? plannedIterations(settings, parametersOf(run))
 }
 
 /** How far and how good. A history that cannot be read does not hide the run. */

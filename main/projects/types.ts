@@ -2,6 +2,7 @@
 // through preload/contract.
 
 import type { ErrorRecord } from '../net/errors'
+import type { CycleFacts } from '../olmp/cycleRule'
 import type { CycleGoal } from '../olmp/cycleSettings'
 import type { OlmpSettings } from '../olmp/settings'
 import type { Transform } from '../net/graph'
@@ -68,6 +69,8 @@ export interface ModelReport {
   obstacleCode: ObstacleCode | null
   /** Settings by the general rule for such a net; null where it cannot be compressed. */
   suggested: OlmpSettings | null
+  /** What the rule of the recommended preset goes by; null where it cannot be compressed. */
+  cycleFacts: CycleFacts | null
 }
 
 export interface Project {

@@ -1,6 +1,7 @@
 // The settings of a run as a table, and how to give them again.
 
 import type { OlmpSettings } from '../olmp/settings'
+import { isCycles } from '../olmp/runSettings'
 import { integer } from './figures'
 import { html, type Markup } from './markup'
 import { repeatCommand } from './repeat'
@@ -25,7 +26,9 @@ export function settingsSection({ request }: ReportData, texts: ReportTexts): Ma
     return name === 'delta' ? words.units.share : ''
   }
   const rows = [
-    ...Object.entries(settings).map(([name, value]) => [name, shown(value as Setting, words), unit(name)]),
+    ...(isCycles(settings)
+      ? nested('', settings)
+      : Object.entries(settings).map(([name, value]) => [name, shown(value as Setting, words), unit(name)])),
     ['device', device, ''],
     ['threads', String(threads), ''],
   ]
@@ -33,6 +36,14 @@ export function settingsSection({ request }: ReportData, texts: ReportTexts): Ma
     <h2>${words.heading}</h2>
     ${table([words.setting, words.value, words.unit], rows)}
   </section>`
+}
+
+/** Settings within settings by their path. */
+function nested(place: string, value: object): string[][] {
+  return Object.entries(value).flatMap(([name, part]: [string, unknown]) => {
+    const path = Array.isArray(value) ? `${place}[${name}]` : place === '' ? name : `${place}.${name}`
+    return typeof part === 'object' && part !== null ? nested(path, part) : [[path, String(part), '']]
+  })
 }
 
 type Setting = OlmpSettings[keyof OlmpSettings]

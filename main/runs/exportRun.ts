@@ -15,7 +15,7 @@ import type { MeanImage, Preprocessing } from '../onnx/preprocessing'
 import { rawWeights, weightMasks } from '../onnx/sessionWeights'
 import { verifyOnnx, type VerificationReport } from '../onnx/verify'
 import { ENGINE_STATE_FILE, modelCheckpoint } from './checkpoints'
-import { restoreFromFront } from './front'
+import { frontName, restoreFromFront } from './front'
 import { testNet } from './loopNet'
 import type { ExportFacts, ExportFormat, ModelOrigin, ModelProgress, Verification } from './models'
 import { openModel, type OpenedModel } from './openModel'
@@ -263,7 +263,7 @@ async function bringBack(
 ): Promise<{ name: string; iteration: number }> {
   if (origin.kind === 'front') {
     const { iteration } = await restoreFromFront(run.path, session, origin.iteration)
-    return { name: `front ${iteration}`, iteration }
+    return { name: frontName(iteration), iteration }
   }
   const { folder, content } = await modelCheckpoint(run.checkpointsFolder, origin.checkpoint)
   await session.loadState(join(folder, ENGINE_STATE_FILE))

@@ -29,6 +29,11 @@ type ParameterAccess = Pick<Session, 'parameters' | 'getParameter' | 'setParamet
 
 const RECORD_NAME = /^\d{9}\.json$/
 
+/** What a model of the front is said to come from. */
+export function frontName(iteration: number): string {
+  return `front ${iteration}`
+}
+
 export function frontFolder(runFolder: string): string {
   return join(runFolder, 'front')
 }

@@ -9,7 +9,7 @@ import type {
   ModelProgress,
   ReferenceModel,
 } from '../../main/runs/models'
-import { boolean, id, object, oneOf, optional, type Schema, string } from '../schema'
+import { boolean, id, integer, object, oneOf, optional, type Schema, string } from '../schema'
 import { projectAddress, runAddress } from './common'
 
 const checkpointAddress = { projectId: id, runId: id, checkpoint: id }
@@ -25,6 +25,8 @@ export const modelRequests = {
     runId: id,
     /** Absent: the promoted checkpoint, or else the newest whole one. */
     checkpoint: optional(id),
+    /** Instead: the net that the run kept at this iteration. */
+    front: optional(integer(0, 1_000_000_000)),
     format: oneOf('onnx', 'onnx-sparse', 'caffemodel', 'caffemodel-plain'),
     job: id,
     /** Title of a save dialog; absent: into the run's own folder. */

@@ -5,7 +5,15 @@ import type { RunSettings } from '../../main/olmp/runSettings'
 import type { ExportResult, RunSummary } from '../../main/projects/types'
 import type { CheckpointInfo } from '../../main/runs/models'
 import type { RunModelSummary } from '../../main/runs/RunFolder'
-import type { FrontRecord, LogLevel, RunCycle, RunEvent, RunPhase, RunRequest, SearchRecord } from '../../main/runs/types'
+import type {
+  FrontRecord,
+  LogLevel,
+  RunCycle,
+  RunEvent,
+  RunPhase,
+  RunRequest,
+  SearchRecord,
+} from '../../main/runs/types'
 import {
   array,
   id,

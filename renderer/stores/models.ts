@@ -22,6 +22,8 @@ export interface ExportChoice {
   projectId: string
   runId: string
   checkpoint?: string
+  /** Instead: the net that the run kept at this iteration. */
+  front?: number
   format: ExportFormat
   saveTitle?: string
 }

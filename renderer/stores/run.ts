@@ -9,6 +9,7 @@ import type {
   EngineUsage,
   ErrorRecord,
   ExportResult,
+  FrontRecord,
   NumberedLogLine,
   RunEvent,
   RunEventBatch,
@@ -30,6 +31,8 @@ export const useRunStore = defineStore('run', () => {
   const progress = shallowRef<RunProgress | null>(null)
   const referenceAccuracy = ref<number | null>(null)
   const checkpoints = shallowRef<CheckpointInfo[]>([])
+  /** The nets that a compression in cycles has kept, from the largest to the smallest. */
+  const front = shallowRef<FrontRecord[]>([])
   const exported = shallowRef<ExportResult | null>(null)
   const error = shallowRef<ErrorRecord | null>(null)
   /** Why the history cannot be read. */
@@ -72,6 +75,7 @@ export const useRunStore = defineStore('run', () => {
     progress.value = history.progress
     checkpoints.value = history.checkpoints
     exported.value = history.exported
+    front.value = history.front
     error.value = history.error
     problem.value = history.problem
     log.value = history.log.slice(-keptLogLines)
@@ -92,6 +96,7 @@ export const useRunStore = defineStore('run', () => {
     referenceAccuracy.value = null
     checkpoints.value = []
     exported.value = null
+    front.value = []
     error.value = null
     problem.value = null
     search.value = new SearchCloud()
@@ -154,6 +159,9 @@ export const useRunStore = defineStore('run', () => {
         break
       case 'log':
         lines.push(event)
+        break
+      case 'front':
+        front.value = [...front.value.filter(({ kept }) => kept > event.record.kept), event.record]
         break
       case 'checkpoint':
         readCheckpoints()
@@ -227,6 +235,7 @@ export const useRunStore = defineStore('run', () => {
     referenceAccuracy,
     checkpoints,
     exported,
+    front,
     error,
     problem,
     series,

@@ -13,6 +13,7 @@ const shortRunMs = 120_000
 
 async function startRun(page: Page, settings: Record<string, number>): Promise<void> {
   await page.getByRole('link', { name: 'Compress', exact: true }).first().click()
+  await page.getByRole('radio', { name: /^OLMP/ }).check()
   await page.getByRole('button', { name: 'Advanced' }).click()
   for (const [name, value] of Object.entries(settings))
     await page.locator(`input[name=${name}]`).fill(String(value))

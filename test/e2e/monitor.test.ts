@@ -26,6 +26,7 @@ describe('compress and watch', () => {
   afterAll(() => studio.close())
 
   it('says what a run will do, and how long it will take', async () => {
+    await page.getByRole('radio', { name: /^OLMP/ }).check()
     await page.getByTestId('estimate').waitFor({ timeout: 30_000 })
     expect(await page.getByTestId('plan').textContent()).toMatch(
       /15 searches of 1,600 candidates.*Memory of the engine [\d.]+ MB/s,

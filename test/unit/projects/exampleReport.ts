@@ -16,4 +16,5 @@ export const exampleReport: ModelReport = {
   obstacle: null,
   obstacleCode: null,
   suggested: experimentSettings('lenet-300-100', 'ncs'),
+  cycleFacts: null,
 }
