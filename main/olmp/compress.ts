@@ -4,7 +4,7 @@
 
 import type { Session } from '../engine/binding'
 import { AppError } from '../net/errors'
-import type { RunCycle, RunEvent } from '../runs/types'
+import type { RunEvent } from '../runs/types'
 import { LoopReport } from './LoopReport'
 import type { NetOutput } from './logLines'
 import { Mt19937, type RandomState } from './mt19937'
