@@ -1,5 +1,6 @@
 // Takes out of a pruned net what does nothing, so that the net computes the same but for rounding: weights that read a
-// channel which never varies (what they add goes into the bias), and the weights and biases of channels nobody reads.
+// channel which never varies (what they add goes into the bias, or else through one such channel for all), and the weights
+// and biases of channels nobody reads.
 // One pass forward for the constants and one backward for the readers reach the end: the first takes only readers away from
 // channels, the second only weights from outputs without readers.
 
@@ -7,6 +8,7 @@ import type { NetGraph } from '../graph'
 import { effective, keptEntries, type LayerBlobs, type MaskedBlob } from './blobs'
 import { channelGraph, type ChannelGraph, type Mapped, type Weighted } from './channelGraph'
 import { constantMap } from './constants'
+import { mergeConstants } from './mergeConstants'
 import { firstInput } from './weightBlock'
 
 export interface CleanResult {
@@ -82,7 +84,9 @@ export class Cleaner {
   private foldConstants(step: Weighted, [weights, bias]: MaskedBlob[], result: CleanResult): void {
     const { block, outputs, layer } = step
     const [{ first }] = outputs
-    const foldable = this.foldable(step, bias !== undefined)
+    const passes = bias !== undefined && !isPadded(layer)
+    if (!passes) this.mergeConstants(step, weights, result)
+    const foldable = this.foldable(step, passes)
     const anyFoldable = foldable.some((value) => !Number.isNaN(value))
     const kept = keptEntries(weights)
     for (let o = 0; o < block.outputs; o++) {
@@ -114,11 +118,21 @@ export class Cleaner {
     }
   }
 
-  /** By input channel: its constant where the layer passes it on exactly, else NaN. */
-  private foldable({ layer, inputs: [{ first, channels }] }: Weighted, hasBias: boolean): Float64Array {
-    const padded = layer.type === 'Convolution' && layer.params.pad.some((size) => size > 0)
+  private mergeConstants(
+    { layer, block, inputs: [{ first }] }: Weighted,
+    weights: MaskedBlob,
+    result: CleanResult,
+  ): void {
+    const fewer = mergeConstants(block, weights, this.constant.subarray(first))
+    if (fewer === null) return
+    result.removedWeights += fewer
+    result.changed.add(layer.name)
+  }
+
+  /** By input channel: its constant where that can go into the bias, else NaN. A layer passes all on exactly, or only 0. */
+  private foldable({ inputs: [{ first, channels }] }: Weighted, passes: boolean): Float64Array {
     const values = this.constant.slice(first, first + channels)
-    return padded || !hasBias ? values.map((value) => (value === 0 ? 0 : Number.NaN)) : values
+    return passes ? values : values.map((value) => (value === 0 ? 0 : Number.NaN))
   }
 
   private markSources({ outputs, sources, arity }: Mapped): void {
@@ -163,6 +177,11 @@ export class Cleaner {
       result.changed.add(layer.name)
     }
   }
+}
+
+/** The border of zeros holds another value than the channel. */
+function isPadded(layer: Weighted['layer']): boolean {
+  return layer.type === 'Convolution' && layer.params.pad.some((size) => size > 0)
 }
 
 /** Returns how many biases are newly kept: 0 or 1. */

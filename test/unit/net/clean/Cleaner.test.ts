@@ -97,6 +97,29 @@ test('a constant other than zero stays before a padded convolution, zero does no
   expect([...blobs.get('a')![1].mask!]).toEqual([0, 1, 0])
 })
 
+test('constants before a padded convolution are read through the largest of them', async () => {
+  const graph = netOf(
+    [1, 1, 5, 5],
+    [
+      conv('a', 'data', 4),
+      relu('a'),
+      conv('b', 'a', 3, 'kernel_size: 3 pad: 1'),
+      relu('b'),
+      conv('c', 'b', 2),
+    ],
+  )
+  const blobs = randomBlobs(graph, 5, { weights: 0.7, biases: 1, outputs: 1 })
+  const [weights, bias] = blobs.get('a')!
+  weights.mask?.fill(0, 9, 36)
+  bias.values.set([0.3, 0.5, 2, 0.25])
+  const before = await outputsOf(graph, masked(blobs))
+  const result = new Cleaner(graph).clean(blobs)
+  expect([...bias.mask!]).toEqual([1, 0, 1, 0])
+  expect(result.removedWeights).toBeGreaterThan(0)
+  expect(result.changed).toContain('b')
+  expect(difference(before, await outputsOf(graph, masked(blobs)))).toBeLessThan(1e-6)
+})
+
 test('a shared parameter and a layer without its blobs are left as they are', () => {
   const graph = netOf(
     [1, 2],
