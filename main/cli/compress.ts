@@ -10,7 +10,7 @@ import { runCompression } from '../runs/runner'
 import type { ModelSource, RunEvent, RunResult } from '../runs/types'
 import { chooseSettings, type SettingsFlags } from './chooseSettings'
 import { cacheFolder } from './environment'
-import { duration, percent, ratio, sparsityLines } from './format'
+import { bytes, duration, percent, ratio, sparsityLines } from './format'
 import type { Context } from './options'
 import type { Terminal } from './terminal'
 
@@ -104,10 +104,22 @@ function summary(result: RunResult): object {
     seed,
     iterations,
     seconds,
+    peakResidentBytes,
     sparsity,
     validation,
   } = result
-  return { runDir, compression, accuracy, referenceAccuracy, seed, iterations, seconds, sparsity, validation }
+  return {
+    runDir,
+    compression,
+    accuracy,
+    referenceAccuracy,
+    seed,
+    iterations,
+    seconds,
+    peakResidentBytes,
+    sparsity,
+    validation,
+  }
 }
 
 function describe(result: RunResult): string[] {
@@ -119,8 +131,13 @@ function describe(result: RunResult): string[] {
     ...validationLine(result),
     `Time ${duration(seconds.total)}: training ${duration(seconds.train)}, search ${duration(seconds.search)}, ` +
       `testing ${duration(seconds.test)}, other ${duration(seconds.other)}`,
+    ...memoryLine(result),
     `Run folder ${result.runDir}`,
   ]
+}
+
+function memoryLine({ peakResidentBytes }: RunResult): string[] {
+  return peakResidentBytes === undefined ? [] : [`Memory ${bytes(peakResidentBytes)} at most`]
 }
 
 function validationLine({ validation }: RunResult): string[] {

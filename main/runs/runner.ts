@@ -306,6 +306,7 @@ class Runner {
       iterations: opened.session.iteration,
       sparsity,
       seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
+      peakResidentBytes: process.resourceUsage().maxRSS * 1024,
       ...validationOf(state, this.validationImages),
     }
   }

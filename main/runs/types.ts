@@ -142,6 +142,8 @@ export interface RunResult {
   iterations: number
   sparsity: Sparsity
   seconds: { total: number; train: number; search: number; test: number; other: number }
+  /** The most memory the process that computed held since it began; results of older versions lack it. */
+  peakResidentBytes?: number
   /** Of a compression in cycles with a goal of accuracy. */
   validation?: { accuracy: number; referenceAccuracy: number; images: number }
 }

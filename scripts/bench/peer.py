@@ -1,0 +1,169 @@
+"""PyTorch doing the work of native/bench: peer.py step|frozen|search NET BATCH THREADS REPETITIONS [share kept].
+
+NET is lenet5, lenet300 or caffenet. Prints one JSON object of {what: {"median": us, "min": us}}; of a search, per
+candidate. Memory formats that PyTorch offers for convolutions are tried first, and the fastest is timed.
+"""
+
+import json
+import os
+import sys
+import time
+
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads slow down where cores are shared
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+CANDIDATES = 10
+
+
+def pool(size):
+    return nn.MaxPool2d(size, 2, ceil_mode=True)
+
+
+def network(name):
+    """The net and the shape of one input."""
+    if name == "lenet300":
+        layers = [nn.Linear(784, 300), nn.ReLU(True), nn.Linear(300, 100), nn.ReLU(True), nn.Linear(100, 10)]
+        return nn.Sequential(*layers), (784,)
+    if name == "lenet5":
+        layers = [nn.Conv2d(1, 20, 5), pool(2), nn.Conv2d(20, 50, 5), pool(2), nn.Flatten()]
+        layers += [nn.Linear(800, 500), nn.ReLU(True), nn.Linear(500, 10)]
+        return nn.Sequential(*layers), (1, 28, 28)
+    layers = [nn.Conv2d(3, 96, 11, 4), nn.ReLU(True), pool(3), nn.LocalResponseNorm(5)]
+    layers += [nn.Conv2d(96, 256, 5, 1, 2, groups=2), nn.ReLU(True), pool(3), nn.LocalResponseNorm(5)]
+    layers += [nn.Conv2d(256, 384, 3, 1, 1), nn.ReLU(True), nn.Conv2d(384, 384, 3, 1, 1, groups=2), nn.ReLU(True)]
+    layers += [nn.Conv2d(384, 256, 3, 1, 1, groups=2), nn.ReLU(True), pool(3), nn.Flatten()]
+    layers += [nn.Linear(9216, 4096), nn.ReLU(True), nn.Linear(4096, 4096), nn.ReLU(True), nn.Linear(4096, 1000)]
+    return nn.Sequential(*layers), (3, 227, 227)
+
+
+def timed(samples, work):
+    start = time.perf_counter()
+    result = work()
+    samples.append((time.perf_counter() - start) * 1e6)
+    return result
+
+
+def summary(samples, warmup, divisor=1):
+    """Median and minimum, in microseconds, of what is left after the first `warmup`."""
+    rest = sorted(samples[warmup:])
+    return {"median": rest[len(rest) // 2] / divisor, "min": rest[0] / divisor}
+
+
+def train(name, batch, repetitions, memory_format, share=None):
+    """Forward, backward, update. With `share` on fixed masks, pruned weights kept at zero after each update."""
+    net, shape = network(name)
+    data, label = torch.rand(batch, *shape), torch.randint(0, 10, (batch,))
+    if data.dim() == 4:
+        net, data = net.to(memory_format=memory_format), data.contiguous(memory_format=memory_format)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4)
+    masks = [] if share is None else [(torch.rand_like(w) < share).to(w) for w in net.parameters()]
+    loss = nn.CrossEntropyLoss()
+    forward, backward, update, step = [], [], [], []
+
+    def apply():
+        optimizer.step()
+        with torch.no_grad():
+            for weights, mask in zip(net.parameters(), masks):
+                weights.mul_(mask)
+
+    def whole():
+        optimizer.zero_grad()
+        value = timed(forward, lambda: loss(net(data), label))
+        timed(backward, value.backward)
+        timed(update, apply)
+
+    warmup = max(1, min(10, repetitions // 5))
+    for _ in range(repetitions + warmup):
+        timed(step, whole)
+    parts = {"forward": forward, "backward": backward, "update": update, "step": step}
+    return {what: summary(samples, warmup) for what, samples in parts.items()}
+
+
+def thresholds(net, share):
+    """Of each layer's magnitudes, a little different for each candidate: shape (candidates,)."""
+    spread = torch.linspace(0.8, 1.2, CANDIDATES)
+    return [torch.quantile(w.flatten()[:100000].abs(), 1 - (share * spread).clamp(max=1)) for w in net.parameters()]
+
+
+def one_by_one(net, data, label, limits):
+    layers = list(net)
+    for candidate in range(CANDIDATES):
+        parameters = iter([w * (w.abs() >= t[candidate]) for w, t in zip(net.parameters(), limits)])
+        x = data
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):
+                x = F.conv2d(x, next(parameters), next(parameters))
+            elif isinstance(layer, nn.Linear):
+                x = F.linear(x, next(parameters), next(parameters))
+            else:
+                x = layer(x)
+        F.cross_entropy(x, label).item()
+        (x.argmax(1) == label).float().mean().item()
+
+
+def batched(net, data, label, limits):
+    """All candidates at once: a convolution with a group for each, products by bmm."""
+    masked = []
+    for w, t in zip(net.parameters(), limits):
+        t = t.view(-1, *[1] * w.dim())
+        masked.append(w * (w.abs() >= t))  # (candidates, *shape)
+    parameters = iter(masked)
+    batch = data.shape[0]
+    x, stacked = data, False  # (batch, candidates * channels, h, w) of images, (candidates, batch, n) of vectors
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            w, b = next(parameters), next(parameters)
+            x = F.conv2d(x, w.flatten(0, 1), b.flatten(), groups=CANDIDATES if stacked else 1)
+            stacked = True
+        elif isinstance(layer, nn.Flatten):
+            x = x.view(batch, CANDIDATES, -1).transpose(0, 1)
+        elif isinstance(layer, nn.Linear):
+            w, b = next(parameters), next(parameters)
+            if x.dim() == 2:  # the same images for all
+                x = F.linear(x, w.flatten(0, 1)).view(batch, CANDIDATES, -1).transpose(0, 1) + b.unsqueeze(1)
+            else:
+                x = torch.baddbmm(b.unsqueeze(1), x, w.transpose(1, 2))
+        else:
+            x = layer(x)
+    losses = F.cross_entropy(x.reshape(CANDIDATES * batch, -1), label.repeat(CANDIDATES), reduction="none")
+    losses.view(CANDIDATES, batch).mean(1).tolist()
+    (x.argmax(2) == label).float().mean(1).tolist()
+
+
+def search(name, batch, repetitions, share):
+    net, shape = network(name)
+    # a fresh ReLU in place would write into the images of the others
+    net = nn.Sequential(*[nn.ReLU() if isinstance(layer, nn.ReLU) else layer for layer in net])
+    data, label = torch.rand(batch, *shape), torch.randint(0, 10, (batch,))
+    result = {}
+    with torch.no_grad():
+        limits = thresholds(net, share)
+        for what, work in (("one by one", one_by_one), ("batched", batched)):
+            samples = []
+            for _ in range(repetitions + 2):
+                timed(samples, lambda: work(net, data, label, limits))
+            result[what] = summary(samples, 2, CANDIDATES)
+    return result
+
+
+def main(kind, name, batch, threads, repetitions, share=None):
+    torch.manual_seed(1)
+    torch.set_num_threads(int(threads))
+    torch.set_flush_denormal(True)
+    batch, repetitions = int(batch), int(repetitions)
+    if kind == "search":
+        return search(name, batch, repetitions, float(share))
+    share = float(share) if kind == "frozen" else None
+    formats = [torch.contiguous_format] if name == "lenet300" else [torch.contiguous_format, torch.channels_last]
+    trial = max(2, repetitions // 10)
+    best = min(formats, key=lambda format: train(name, batch, trial, format, share)["step"]["min"])
+    return train(name, batch, repetitions, best, share)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 6:
+        sys.exit(__doc__)
+    print(json.dumps(main(*sys.argv[1:])))
