@@ -5,10 +5,16 @@ import type { NetFacts } from './presets'
 import type { Augmentation } from '../net/graph'
 import type { CycleGoal, CycleSettings, CycleStage, Effort } from './cycleSettings'
 
-interface Row {
+interface Training {
   /** Of the largest learning rate to the solver's base_lr. */
   rateFactor: number
   weightDecay: number
+}
+
+interface Row {
+  /** With copies and a teacher, and without: fewer images ask for more decay, and the labels alone bear a larger rate. */
+  augmented: Training
+  plain: Training
   /** `epochs` of the training data in place of iterations. */
   stages: { above: number; removed: number; epochs: number }[]
   fisherBatches: number
@@ -16,8 +22,8 @@ interface Row {
 }
 
 const FULLY_CONNECTED: Row = {
-  rateFactor: 5,
-  weightDecay: 1e-4,
+  augmented: { rateFactor: 5, weightDecay: 1e-4 },
+  plain: { rateFactor: 10, weightDecay: 2e-4 },
   stages: [
     { above: 0.11, removed: 0.5, epochs: 1.1 },
     { above: 0.0094, removed: 0.12, epochs: 5.3 },
@@ -28,8 +34,8 @@ const FULLY_CONNECTED: Row = {
 }
 
 const CONVOLUTIONAL: Row = {
-  rateFactor: 5,
-  weightDecay: 1e-4,
+  augmented: { rateFactor: 5, weightDecay: 1e-4 },
+  plain: { rateFactor: 10, weightDecay: 5e-4 },
   stages: [
     { above: 0.035, removed: 0.5, epochs: 0.43 },
     { above: 0.0056, removed: 0.15, epochs: 3.4 },
@@ -43,8 +49,8 @@ const CONVOLUTIONAL: Row = {
 const LARGE_PARAMETERS = 5_000_000
 const LARGE: Row = {
   ...CONVOLUTIONAL,
-  rateFactor: 1,
-  weightDecay: 5e-4,
+  augmented: { rateFactor: 1, weightDecay: 5e-4 },
+  plain: { rateFactor: 1, weightDecay: 5e-4 },
   stages: [
     { above: 0.2, removed: 0.4, epochs: 0.5 },
     { above: 0, removed: 0.2, epochs: 2 },
@@ -82,6 +88,7 @@ export interface CycleChoices {
 
 export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettings {
   const row = rowFor(facts)
+  const { rateFactor, weightDecay } = choices.augment ? row.augmented : row.plain
   const { epochs, step } = EFFORT[choices.effort]
   const iterations = (count: number): number =>
     Math.max(1, Math.round((count * epochs * facts.trainImages) / facts.trainBatch))
@@ -96,8 +103,8 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
     effort: choices.effort,
     goal: choices.goal,
     score: 'fisher',
-    learningRate: row.rateFactor * facts.baseLearningRate,
-    weightDecay: row.weightDecay,
+    learningRate: rateFactor * facts.baseLearningRate,
+    weightDecay,
     warmup: Math.min(100, Math.ceil(stages[0].iterations / 10)),
     stages,
     fisherBatches: row.fisherBatches,
