@@ -14,7 +14,8 @@ export interface ChartInput {
   smoothing: number
   referenceAccuracy: number | null
   /** Accuracy a search may give up, 0..1. */
-  delta: number
+  /** What a search may lose; null where none looks at accuracies. */
+  delta: number | null
   /** Names of the prunable layers, for a run that has not told them yet. */
   layers: string[]
   /** Iterations shown; null: all. */
@@ -106,7 +107,7 @@ export const accuracyChart: RunChart = {
   format: formatPercent,
   scale: {},
   formatTick: (value) => `${Number((value * 100).toFixed(2))}%`,
-  series: (_input, text) => [
+  series: ({ delta }, text) => [
     line({ label: text('raw'), color: 'series-faint', format: formatPercent }, { width: 1 }),
     line({ label: text('batch'), color: 'series-1', format: formatPercent }, { width: 1 }),
     line(
@@ -114,9 +115,17 @@ export const accuracyChart: RunChart = {
       { points: testDots, width: 2 },
     ),
     line({ label: text('reference'), color: 'reference', format: formatPercent }, { dash: [6, 4], width: 1 }),
-    line({ label: text('allowed'), color: 'reference', format: formatPercent }, { dash: [2, 4], width: 1 }),
+    ...(delta === null
+      ? []
+      : [
+          line(
+            { label: text('allowed'), color: 'reference', format: formatPercent },
+            { dash: [2, 4], width: 1 },
+          ),
+        ]),
   ],
-  bands: () => [{ series: [4, 5], fill: `${themeColor('good')}26`, dir: -1 }],
+  bands: ({ delta }) =>
+    delta === null ? [] : [{ series: [4, 5], fill: `${themeColor('good')}26`, dir: -1 }],
   tables(input, buckets) {
     const { iteration, accuracy } = input.series.iterations
     const { tests } = input.series
@@ -127,7 +136,7 @@ export const accuracyChart: RunChart = {
       table({ x, y: smoothedAccuracy.of(accuracy, input.smoothing) }, input, buckets),
       table({ x: tests.iteration.view(), y: tests.accuracy.view() }, input, buckets),
       level(input, reference),
-      level(input, reference === null ? null : reference - delta),
+      ...(delta === null ? [] : [level(input, reference === null ? null : reference - delta)]),
     ]
   },
 }
