@@ -5,9 +5,10 @@ import path from 'node:path'
 import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
 import { exportModel, type ExportDeps } from '../runs/exportRun'
-import type { ExportFacts, ModelOrigin, ModelProgress } from '../runs/models'
+import type { ExportFacts, ModelOrigin, ModelProgress, OnnxFormat } from '../runs/models'
 import { cacheFolder } from './environment'
 import { bytes, integer, percent, ratio } from './format'
+import { sideBySideLines } from './sideBySide'
 import type { Terminal } from './terminal'
 
 export interface ExportFlags {
@@ -15,6 +16,7 @@ export interface ExportFlags {
   caffemodel?: string
   plain?: boolean
   sparse?: boolean
+  compact?: boolean
   checkpoint?: string
   front?: number
 }
@@ -39,6 +41,9 @@ export async function exportCommand(terminal: Terminal, run: string, flags: Expo
       hint: 'give --onnx FILE or --caffemodel FILE',
     })
   }
+  if (flags.compact === true && flags.onnx === undefined) {
+    throw new AppError('no-output', '--compact is a form of the ONNX model', { hint: 'give --onnx FILE' })
+  }
   const runFolder = path.resolve(run)
   const { checkpoint, front } = flags
   const origin: ModelOrigin =
@@ -56,8 +61,7 @@ export async function exportCommand(terminal: Terminal, run: string, flags: Expo
   }
   if (flags.onnx !== undefined) {
     const file = path.resolve(flags.onnx)
-    const format = flags.sparse === true ? 'onnx-sparse' : 'onnx'
-    const facts = await exportModel(origin, format, file, deps)
+    const facts = await exportModel(origin, onnxFormat(flags), file, deps)
     results.push(onnxResult(file, facts))
     lines.push(...onnxLines(file, facts))
   }
@@ -65,8 +69,13 @@ export async function exportCommand(terminal: Terminal, run: string, flags: Expo
   terminal.result(results[results.length - 1], () => lines)
 }
 
+function onnxFormat({ compact, sparse }: ExportFlags): OnnxFormat {
+  if (compact === true) return sparse === true ? 'onnx-compact-sparse' : 'onnx-compact'
+  return sparse === true ? 'onnx-sparse' : 'onnx'
+}
+
 function onnxResult(file: string, facts: ExportFacts): object {
-  const { verification, sparsity, checkpoint, caffemodel } = facts
+  const { verification, sparsity, checkpoint, caffemodel, sideBySide } = facts
   const { kind, ...verified } = verification
   return {
     ...verified,
@@ -77,6 +86,7 @@ function onnxResult(file: string, facts: ExportFacts): object {
     iteration: checkpoint?.iteration,
     referenceBytes: caffemodel.bytes,
     compression: sparsity.compression,
+    sideBySide,
   }
 }
 
@@ -85,6 +95,7 @@ function onnxLines(file: string, { verification, bytes: size, gzipBytes, ...fact
     `${file}: ${bytes(size)} (${bytes(gzipBytes)} gzipped; the caffemodel was ${bytes(facts.caffemodel.bytes)}), ` +
       `${ratio(facts.sparsity.compression)} compression`,
   ]
+  if (facts.sideBySide !== undefined) lines.push(...sideBySideLines(facts.sideBySide))
   if (verification.kind !== 'onnxruntime') return lines
   const { images, accuracyOnnx, accuracyEngine, agreement, compared, maxAbsDiff } = verification
   lines.push(

@@ -146,6 +146,10 @@ withJson(program.command('export'))
   .option('--caffemodel <file>', "write this caffemodel in the authors' format (masks as blobs 2 and 3)")
   .option('--plain', 'with --caffemodel: zeros instead of masks, for stock Caffe')
   .option('--sparse', 'with --onnx: weights as sparse initializers')
+  .option(
+    '--compact',
+    'with --onnx: without the units, channels and filters that do nothing, and compared side by side',
+  )
   .option('--checkpoint <name>', 'folder name of the checkpoint (default: the promoted, else the newest one)')
   .option(
     '--front <iteration>',

@@ -338,6 +338,8 @@ async function isRecorded(folder: string): Promise<boolean> {
 const endings: Record<ExportFormat, string> = {
   onnx: '.onnx',
   'onnx-sparse': '-sparse.onnx',
+  'onnx-compact': '-compact.onnx',
+  'onnx-compact-sparse': '-compact-sparse.onnx',
   caffemodel: '-masked.caffemodel',
   'caffemodel-plain': '.caffemodel',
 }

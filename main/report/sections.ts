@@ -6,6 +6,8 @@ import { facts, table } from './table'
 import type { ReportTexts } from './texts'
 import type { ReportData } from './types'
 
+type SideBySide = NonNullable<NonNullable<ReportData['exported']>['sideBySide']>
+
 export function figuresSection(data: ReportData, texts: ReportTexts): Markup {
   const words = texts.figures
   const { tests, model } = data
@@ -162,5 +164,25 @@ export function exportSection({ exported }: ReportData, texts: ReportTexts): Mar
       [words.gzip, bytes(exported.gzipBytes)],
       [words.before, bytes(exported.referenceBytes)],
     ])}
+    ${exported.sideBySide === undefined ? nothing : sideBySideTable(exported.sideBySide, texts)}
   </section>`
+}
+
+function sideBySideTable(models: SideBySide, { sideBySide: words, exported }: ReportTexts): Markup {
+  const head = [
+    words.model,
+    exported.size,
+    exported.gzip,
+    words.parameters,
+    words.nonzero,
+    words.flops,
+    words.latency,
+  ]
+  const rows = (['original', 'masked', 'compact'] as const).map((name) => {
+    const { bytes: size, gzipBytes, parameters, nonzero, flops, latency } = models[name]
+    const counts = [parameters, nonzero, flops].map(integer)
+    return [words[name], bytes(size), bytes(gzipBytes), ...counts, `${latency.medianMs.toPrecision(3)} ms`]
+  })
+  return html`<h3>${words.heading}</h3>
+    ${table(head, rows, 'side-by-side')}`
 }

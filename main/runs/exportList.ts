@@ -48,6 +48,7 @@ export async function listExports(
 /** The newest verified ONNX model of a run, as its report. */
 export async function newestReport(runFolder: string): Promise<ExportReport | null> {
   const { models } = await listExports(exportsFolder(runFolder))
+  const sideBySide = models.find((model) => model.sideBySide !== undefined)?.sideBySide
   for (const { verification, file, sparsity, checkpoint, bytes, gzipBytes, referenceBytes } of models) {
     if (verification.kind !== 'onnxruntime') continue
     const { kind: _, ...verified } = verification
@@ -59,6 +60,7 @@ export async function newestReport(runFolder: string): Promise<ExportReport | nu
       bytes,
       gzipBytes,
       referenceBytes,
+      ...(sideBySide === undefined ? {} : { sideBySide }),
     }
   }
   return null

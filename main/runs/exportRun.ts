@@ -7,21 +7,32 @@ import { readMean } from '../caffe/caffemodel'
 import { writeCaffemodel, type CaffemodelFormat } from '../caffe/writeCaffemodel'
 import type { EngineAddon } from '../engine/binding'
 import { AppError } from '../net/errors'
+import { compactNet, type CompactNet } from '../net/compact/compactNet'
 import type { LayerOf, NetGraph } from '../net/graph'
 import { testRecord } from '../olmp/records'
 import { exportVerifiedOnnx } from '../onnx/exportVerified'
 import { gzipSize } from '../onnx/gzipSize'
+import type { ModelInfo } from '../onnx/metadata'
 import type { MeanImage, Preprocessing } from '../onnx/preprocessing'
-import { rawWeights, weightMasks } from '../onnx/sessionWeights'
+import { maskedWeights, rawWeights, weightMasks } from '../onnx/sessionWeights'
 import { verifyOnnx, type VerificationReport } from '../onnx/verify'
 import { ENGINE_STATE_FILE, modelCheckpoint } from './checkpoints'
 import { frontName, restoreFromFront } from './front'
 import { testNet } from './loopNet'
-import type { ExportFacts, ExportFormat, ModelOrigin, ModelProgress, Verification } from './models'
+import type {
+  ExportFacts,
+  ExportFormat,
+  ModelOrigin,
+  ModelProgress,
+  OnnxFormat,
+  SideBySide,
+  Verification,
+} from './models'
 import { openModel, type OpenedModel } from './openModel'
 import { readBack } from './readBack'
 import { RunFolder } from './RunFolder'
 import { settingsOptions } from './sampling'
+import { compareModels, describeModel, writeForComparison, type WrittenModel } from './sideBySide'
 import { sessionSparsity } from './sparsity'
 import type { ModelSource, Sparsity } from './types'
 
@@ -47,25 +58,39 @@ export async function exportModel(
   file: string,
   deps: ExportDeps,
 ): Promise<ExportFacts> {
-  return withModel(origin, deps, async (at) => {
-    const verification = isOnnx(format)
-      ? await writeOnnxFile(at, format, file, deps)
-      : await writeCaffeFile(at, caffeFormat(format), file, deps)
-    const { model } = at.opened
-    if (model.weights === null) throw new AppError('no-weights', 'the model has no weights', { file })
-    return {
-      checkpoint: at.checkpoint,
-      sparsity: at.sparsity,
-      bytes: (await stat(file)).size,
-      gzipBytes: await gzipSize(file, deps.signal),
-      opset: isOnnx(format) ? OPSET : null,
-      verification,
-      caffemodel: {
-        file: model.files.weights.chosen ?? model.weights.file,
-        bytes: (await stat(model.weights.file)).size,
-      },
-    }
-  })
+  const compact = isCompact(format)
+  const beside = { original: `${file}.original`, masked: `${file}.masked` }
+  const writeOriginal = (opened: OpenedModel) =>
+    compact ? writePlain(beside.original, opened, deps) : Promise.resolve(null)
+  try {
+    return await withModel(origin, deps, writeOriginal, async (at, original) => {
+      const found = isOnnx(format)
+        ? await writeOnnxFile(at, format, file, deps)
+        : { verification: await writeCaffeFile(at, caffeFormat(format), file, deps), net: null }
+      const { net, verification } = found
+      const sideBySide =
+        original === null || net === null
+          ? undefined
+          : await compareWith(original, beside.masked, { ...at, net, file }, deps)
+      const { model } = at.opened
+      if (model.weights === null) throw new AppError('no-weights', 'the model has no weights', { file })
+      return {
+        checkpoint: at.checkpoint,
+        sparsity: at.sparsity,
+        bytes: (await stat(file)).size,
+        gzipBytes: sideBySide?.compact.gzipBytes ?? (await gzipSize(file, deps.signal)),
+        opset: isOnnx(format) ? OPSET : null,
+        verification,
+        caffemodel: {
+          file: model.files.weights.chosen ?? model.weights.file,
+          bytes: (await stat(model.weights.file)).size,
+        },
+        ...(sideBySide === undefined ? {} : { sideBySide }),
+      }
+    })
+  } finally {
+    for (const name of Object.values(beside)) await rm(name, { force: true })
+  }
 }
 
 /** The same check for a file written before. Throws AppError 'verification-failed'. */
@@ -75,7 +100,7 @@ export async function verifyModel(
   file: string,
   deps: ExportDeps,
 ): Promise<Verification> {
-  return withModel(origin, deps, async (at) => {
+  return withModel(origin, deps, nothing, async (at) => {
     if (!isOnnx(format)) return verifyCaffeFile(at, caffeFormat(format), file, deps)
     return verificationOf(await verifyOnnx({ ...(await onnxSubject(at, deps)), file }))
   })
@@ -89,6 +114,8 @@ export interface ExportReport extends VerificationReport {
   iteration: number
   /** Size of the caffemodel the run started from. */
   referenceBytes: number
+  /** Of the newest compact export. */
+  sideBySide?: SideBySide
 }
 
 interface AtModel {
@@ -99,29 +126,60 @@ interface AtModel {
 
 async function writeOnnxFile(
   at: AtModel,
-  format: ExportFormat,
+  format: OnnxFormat,
   file: string,
   deps: ExportDeps,
-): Promise<Verification> {
+): Promise<{ verification: Verification; net: CompactNet }> {
   deps.onProgress?.({ stage: 'writing', done: 0, total: 0 })
   const { sparsity, opened } = at
+  const subject = await onnxSubject(at, deps)
+  const whole = { graph: subject.deployGraph, blobs: maskedWeights(opened.session) }
+  const net = isCompact(format) ? await compactNet(whole.graph, whole.blobs) : whole
   const report = await exportVerifiedOnnx({
-    ...(await onnxSubject(at, deps)),
+    ...subject,
+    deployGraph: net.graph,
+    weights: net.blobs,
     file,
     opset: OPSET,
-    weightStorage: format === 'onnx-sparse' ? 'sparse' : 'dense',
-    info: {
-      compression: sparsity.compression,
-      parametersTotal: sparsity.total,
-      parametersKept: sparsity.kept,
-      source: opened.model.name,
-    },
+    weightStorage: format.endsWith('-sparse') ? 'sparse' : 'dense',
+    info: infoOf(opened, sparsity),
   })
-  return verificationOf(report)
+  return { verification: verificationOf(report), net }
+}
+
+function infoOf({ model }: OpenedModel, { compression, total, kept }: Sparsity): ModelInfo {
+  return { compression, parametersTotal: total, parametersKept: kept, source: model.name }
+}
+
+/** The net as it is in the session, unverified. */
+async function writePlain(file: string, opened: OpenedModel, deps: ExportDeps): Promise<WrittenModel> {
+  const { deployGraph: graph, preprocessing } = await onnxSubject({ opened }, deps)
+  const info = infoOf(opened, await sparsityOf(opened))
+  const options = { opset: OPSET, preprocessing, info } as const
+  const net = { graph, blobs: maskedWeights(opened.session), options }
+  return writeForComparison(file, net, deps.signal)
+}
+
+async function compareWith(
+  original: WrittenModel,
+  maskedFile: string,
+  { opened, net, file }: { opened: OpenedModel; net: CompactNet; file: string },
+  deps: ExportDeps,
+): Promise<SideBySide> {
+  deps.onProgress?.({ stage: 'measuring', done: 0, total: 0 })
+  const models = {
+    original,
+    masked: await writePlain(maskedFile, opened, deps),
+    compact: await describeModel(file, net, deps.signal),
+  }
+  const input = net.graph.layers.find(({ type }) => type === 'Input')
+  if (input === undefined) throw new AppError('no-input', 'the net has no Input layer', { file })
+  const inputShape = input.top_shapes[0].slice(1)
+  return compareModels(models, { input: input.tops[0], inputShape }, deps.signal)
 }
 
 /** What exporting and verifying an ONNX file have in common. */
-async function onnxSubject({ opened }: AtModel, deps: ExportDeps) {
+async function onnxSubject({ opened }: Pick<AtModel, 'opened'>, deps: ExportDeps) {
   const { model, session, test } = opened
   if (model.deploy === null || test === null) {
     throw new AppError('no-deploy-net', 'no deploy form of the net could be made', { file: model.folder })
@@ -217,24 +275,33 @@ function blobsOf({ opened: { session } }: AtModel) {
   return { value: rawWeights(session), mask: weightMasks(session) }
 }
 
-function isOnnx(format: ExportFormat): format is 'onnx' | 'onnx-sparse' {
-  return format === 'onnx' || format === 'onnx-sparse'
+function isOnnx(format: ExportFormat): format is OnnxFormat {
+  return format.startsWith('onnx')
 }
+
+function isCompact(format: ExportFormat): boolean {
+  return format.startsWith('onnx-compact')
+}
+
+const nothing = (): Promise<null> => Promise.resolve(null)
 
 function caffeFormat(format: 'caffemodel' | 'caffemodel-plain'): CaffemodelFormat {
   return format === 'caffemodel' ? 'masked' : 'plain'
 }
 
-async function withModel<T>(
+/** `prepare` sees the model before the run's weights are put into it: as the run began. */
+async function withModel<P, T>(
   origin: ModelOrigin,
   deps: ExportDeps,
-  work: (at: AtModel) => Promise<T>,
+  prepare: (opened: OpenedModel) => Promise<P>,
+  work: (at: AtModel, prepared: P) => Promise<T>,
 ): Promise<T> {
   deps.onProgress?.({ stage: 'opening', done: 0, total: 0 })
   if (origin.kind === 'reference') {
     const opened = await openReference(origin.source, deps)
     try {
-      return await work({ opened, checkpoint: null, sparsity: await sparsityOf(opened) })
+      const prepared = await prepare(opened)
+      return await work({ opened, checkpoint: null, sparsity: await sparsityOf(opened) }, prepared)
     } finally {
       await opened.close()
     }
@@ -248,8 +315,9 @@ async function withModel<T>(
     ...settingsOptions(settings),
   })
   try {
+    const prepared = await prepare(opened)
     const checkpoint = await bringBack(origin, run, opened)
-    return await work({ opened, checkpoint, sparsity: await sparsityOf(opened) })
+    return await work({ opened, checkpoint, sparsity: await sparsityOf(opened) }, prepared)
   } finally {
     await opened.close()
   }

@@ -1,6 +1,7 @@
 // What there is of a run beside its records, in plain JSON: its checkpoints, and the models exported from them. Shared with
 // the window through preload/contract.
 
+import type { Times } from '../onnx/latency'
 import type { VerificationReport } from '../onnx/verify'
 import type { ModelSource, Sparsity } from './types'
 
@@ -24,9 +25,10 @@ export interface CheckpointInfo {
   promoted: boolean
 }
 
-/** 'onnx' and 'onnx-sparse' differ in how weights are stored; 'caffemodel' has masks (the authors' format),
- *  'caffemodel-plain' zeros where pruned. */
-export type ExportFormat = 'onnx' | 'onnx-sparse' | 'caffemodel' | 'caffemodel-plain'
+/** 'sparse' is a way to store weights; a 'compact' net is without the channels that nothing reads; 'caffemodel' has masks
+ *  (the authors' format), 'caffemodel-plain' zeros where pruned. */
+export type ExportFormat = OnnxFormat | 'caffemodel' | 'caffemodel-plain'
+export type OnnxFormat = 'onnx' | 'onnx-sparse' | 'onnx-compact' | 'onnx-compact-sparse'
 
 /** What was done to trust a file, and what it found. */
 export type Verification =
@@ -36,16 +38,31 @@ export type Verification =
   | { kind: 'read-back'; values: number; masks: number; accuracyEngine: number; images: number }
 
 /** Of onnxruntime on one image, on one thread. */
-export interface Latency {
-  medianMs: number
-  /** 10th and 90th percentile. */
-  lowMs: number
-  highMs: number
-  repetitions: number
+export interface Latency extends Times {
   /** Other work was done by the engine at the same time. */
   besideRun: boolean
   /** ISO 8601 */
   measuredAt: string
+}
+
+/** An ONNX file, and what a runtime that computes every weight makes of it. */
+export interface ModelFigures {
+  bytes: number
+  /** gzip level 9 */
+  gzipBytes: number
+  /** Stored, zeros included. */
+  parameters: number
+  nonzero: number
+  /** For one item, zeros included. */
+  flops: number
+  latency: Times
+}
+
+/** Of a compact export: the net it started from, the pruned net of that shape, and the compact one. */
+export interface SideBySide {
+  original: ModelFigures
+  masked: ModelFigures
+  compact: ModelFigures
 }
 
 /** An exported model, as its record beside the file tells it. */
@@ -73,6 +90,8 @@ export interface ExportedModel {
   /** ISO 8601 */
   verifiedAt: string
   latency: Latency | null
+  /** Of a compact model. */
+  sideBySide?: SideBySide
 }
 
 /** The model a project starts from: its caffemodel, and that as ONNX. */
@@ -105,4 +124,6 @@ export interface ExportFacts {
   verification: Verification
   /** The stored weights that the run, or the project, started from. */
   caffemodel: { file: string; bytes: number }
+  /** Of a compact model. */
+  sideBySide?: SideBySide
 }

@@ -27,7 +27,14 @@ export const modelRequests = {
     checkpoint: optional(id),
     /** Instead: the net that the run kept at this iteration. */
     front: optional(integer(0, 1_000_000_000)),
-    format: oneOf('onnx', 'onnx-sparse', 'caffemodel', 'caffemodel-plain'),
+    format: oneOf(
+      'onnx',
+      'onnx-sparse',
+      'onnx-compact',
+      'onnx-compact-sparse',
+      'caffemodel',
+      'caffemodel-plain',
+    ),
     job: id,
     /** Title of a save dialog; absent: into the run's own folder. */
     saveTitle: optional(string(200)),

@@ -85,7 +85,7 @@ describe('models', () => {
     await region('Exported models')
       .getByText('10,000 test images, same class on all')
       .waitFor({ timeout: exportMs })
-    for (const format of ['onnx', 'onnx-sparse', 'caffemodel', 'caffemodel-plain']) {
+    for (const format of ['onnx', 'onnx-compact', 'onnx-sparse', 'caffemodel', 'caffemodel-plain']) {
       await region('Side by side').getByRole('button', { name: 'Export', exact: true }).first().click()
       await page.locator(`tr[data-model="${format}"]`).last().waitFor({ timeout: exportMs })
       await expect

@@ -111,6 +111,17 @@ export const en = {
     gzip: 'File size, gzipped',
     before: 'Caffemodel before',
   },
+  sideBySide: {
+    heading: 'Original, masked and compact model',
+    model: 'Model',
+    original: 'Original',
+    masked: 'Masked',
+    compact: 'Compact',
+    parameters: 'Parameters stored',
+    nonzero: 'Not zero',
+    flops: 'FLOPs for one image',
+    latency: 'onnxruntime, one image',
+  },
   repeat: {
     heading: 'To repeat this run',
     text: 'Save the settings and give this command. The same seed, device and number of threads give the same result, bit for bit, on the CPU.',

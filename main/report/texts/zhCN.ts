@@ -111,6 +111,17 @@ export const zhCN: ReportTexts = {
     gzip: 'gzip 后大小',
     before: '原 caffemodel',
   },
+  sideBySide: {
+    heading: '原始、掩码与紧凑模型',
+    model: '模型',
+    original: '原始模型',
+    masked: '掩码模型',
+    compact: '紧凑模型',
+    parameters: '存储的参数',
+    nonzero: '非零参数',
+    flops: '每张图像的 FLOPs',
+    latency: 'onnxruntime，单张图像',
+  },
   repeat: {
     heading: '重复该运行',
     text: '保存以下设置并执行命令。在 CPU 上，相同的随机种子、设备和线程数得到逐位相同的结果。',

@@ -12,28 +12,9 @@ import { RunFolder } from '../../../main/runs/RunFolder'
 import { runCompression } from '../../../main/runs/runner'
 import { settingsOptions } from '../../../main/runs/sampling'
 import type { RunEvent, RunResult } from '../../../main/runs/types'
-import { engineOrSkip, makeTinyModel } from './tinyModel'
+import { engineOrSkip, makeTinyModel, tinyCycles } from './tinyModel'
 
 const addon = engineOrSkip()
-
-const settingsOf = (goal: CycleGoal, change: Partial<CycleSettings> = {}): CycleSettings => ({
-  method: 'cycles',
-  effort: 'quick',
-  goal,
-  score: 'fisher',
-  learningRate: 0.05,
-  weightDecay: 1e-4,
-  warmup: 5,
-  stages: [{ above: 0, removed: 0.4, iterations: 60 }],
-  fisherBatches: 10,
-  damping: 1e-3,
-  search: { evaluations: 20, population: 4, stepSize: 0.3, bound: 4, sampleBatches: 4 },
-  fineTune: { iterations: 100, learningRate: 0.05, weightDecay: 5e-4 },
-  augmentation: { copies: 2, cleanShare: 0.25, shift: 1, rotate: 8, scale: 0.08 },
-  distillation: { weight: 0.5, temperature: 2 },
-  seed: 5,
-  ...change,
-})
 
 describe.skipIf(addon === null)('a compression in cycles', () => {
   if (addon === null) return
@@ -67,7 +48,7 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
       .map((name) => JSON.parse(readFileSync(join(folder.path, 'front', name), 'utf8')).sha256)
 
   it('reaches its size with the accuracy of a useful net, keeps the front, and exports it verified', async () => {
-    const folder = await create(settingsOf({ kind: 'size', kept: [400, 200] }))
+    const folder = await create(tinyCycles({ kind: 'size', kept: [400, 200] }))
     const result = await run(folder)
     expect(result?.referenceAccuracy).toBeGreaterThan(0.85)
     expect(result?.accuracy).toBeGreaterThan(0.7)
@@ -92,7 +73,7 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
   })
 
   it('goes on after a stop, bit for bit', async () => {
-    const settings = settingsOf({ kind: 'size', kept: [300] })
+    const settings = tinyCycles({ kind: 'size', kept: [300] })
     const whole = await create(settings)
     await run(whole)
     for (const at of [40, 130]) {
@@ -114,7 +95,7 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
 
   it('ends at the smallest net within the accuracy allowed on images it was not trained on', async () => {
     const goal: CycleGoal = { kind: 'accuracy', loss: 0.03, validationImages: 2000, against: 'fine-tuned' }
-    const folder = await create(settingsOf(goal))
+    const folder = await create(tinyCycles(goal))
     const events: RunEvent[] = []
     const result = await run(folder, (event) => events.push(event))
     const { accuracy = 0, referenceAccuracy = 1, images } = result?.validation ?? {}
@@ -133,13 +114,13 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
   it('splits by thresholds too, without augmentation and teacher', async () => {
     const plain = { fineTune: null, augmentation: null, distillation: null }
     for (const score of ['thresholds', 'fisher-thresholds'] as const) {
-      const folder = await create(settingsOf({ kind: 'size', kept: [400] }, { ...plain, score }))
+      const folder = await create(tinyCycles({ kind: 'size', kept: [400] }, { ...plain, score }))
       expect((await run(folder))?.accuracy).toBeGreaterThan(0.8)
     }
   })
 
   it('tells a damaged net of the front, and one that is not there', async () => {
-    const folder = await create(settingsOf({ kind: 'size', kept: [500] }))
+    const folder = await create(tinyCycles({ kind: 'size', kept: [500] }))
     await run(folder)
     const [{ iteration }] = await readFront(folder.path)
     const file = join(folder.path, 'front', `${String(iteration).padStart(9, '0')}.net`)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { writeCaffemodel } from '../../../main/caffe/writeCaffemodel'
 import { addonCandidates, loadAddon } from '../../../main/engine/addon'
 import type { EngineAddon, Session } from '../../../main/engine/binding'
+import type { CycleGoal, CycleSettings } from '../../../main/olmp/cycleSettings'
 import { experimentSettings } from '../../../main/olmp/presets'
 import type { OlmpSettings } from '../../../main/olmp/settings'
 import { openModel } from '../../../main/runs/openModel'
@@ -113,3 +114,22 @@ export function tinyRequest(
     ...change,
   }
 }
+
+export const tinyCycles = (goal: CycleGoal, change: Partial<CycleSettings> = {}): CycleSettings => ({
+  method: 'cycles',
+  effort: 'quick',
+  goal,
+  score: 'fisher',
+  learningRate: 0.05,
+  weightDecay: 1e-4,
+  warmup: 5,
+  stages: [{ above: 0, removed: 0.4, iterations: 60 }],
+  fisherBatches: 10,
+  damping: 1e-3,
+  search: { evaluations: 20, population: 4, stepSize: 0.3, bound: 4, sampleBatches: 4 },
+  fineTune: { iterations: 100, learningRate: 0.05, weightDecay: 5e-4 },
+  augmentation: { copies: 2, cleanShare: 0.25, shift: 1, rotate: 8, scale: 0.08 },
+  distillation: { weight: 0.5, temperature: 2 },
+  seed: 5,
+  ...change,
+})
