@@ -7,6 +7,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { caffeRoot } from '../../main/caffe/proto'
+import type { SideBySide } from '../../main/runs/models'
 import type { FrontRecord, RunResult, Sparsity } from '../../main/runs/types'
 import { jsonOf, olmp, samplesFolder, type Outcome } from './olmp'
 
@@ -107,6 +108,16 @@ describe('olmp', () => {
       await olmp(['export', run, '--onnx', onnx, ...named, '--json'], { cache }),
     )
     expect(exported).toMatchObject({ accuracyOnnx: point?.testAccuracy, compression: point?.compression })
+    const small = inFolder('compact.onnx')
+    const compact = jsonOf<Record<string, number> & { sideBySide: SideBySide }>(
+      await olmp(['export', run, '--onnx', small, ...named, '--compact', '--json'], { cache }),
+    )
+    expect(compact).toMatchObject({ accuracyOnnx: point?.testAccuracy, bytes: statSync(small).size })
+    const { original, masked } = compact.sideBySide
+    expect(original.parameters).toBe(266610)
+    expect(masked).toMatchObject({ parameters: 266610, nonzero: point?.kept, bytes: exported.bytes })
+    expect(compact.sideBySide.compact.parameters).toBeLessThan(266610 / 2)
+    expect(compact.bytes).toBeLessThan(exported.bytes / 2)
     const refused = await olmp(['compress', sample, ...mnist, '--iterations', '40'], { cache })
     expect(refused.status).toBe(1)
     expect(refused.stderr).toContain('--iterations belongs to the published presets')
