@@ -38,8 +38,8 @@ const CONVOLUTIONAL: Row = {
   plain: { rateFactor: 10, weightDecay: 5e-4 },
   stages: [
     { above: 0.035, removed: 0.5, epochs: 0.43 },
-    { above: 0.0056, removed: 0.15, epochs: 3.4 },
-    { above: 0, removed: 0.05, epochs: 3.4 },
+    { above: 0.0056, removed: 0.12, epochs: 3.4 },
+    { above: 0, removed: 0.03, epochs: 3.4 },
   ],
   fisherBatches: 60,
   fineTune: { epochs: 6.4, rateFactor: 3, weightDecay: 5e-4 },
