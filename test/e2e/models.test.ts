@@ -95,7 +95,8 @@ describe('models', () => {
         .locator('[role=progressbar]')
         .waitFor({ state: 'detached', timeout: exportMs })
     }
-    await expect.poll(() => page.locator('tr[data-model]').count(), { timeout: exportMs }).toBe(5)
+    await expect.poll(() => page.locator('tr[data-model]').count(), { timeout: exportMs }).toBe(6)
+    expect(await page.locator('table.compact-figures tbody tr').count()).toBe(3)
     const masked = page.locator('tr[data-model="caffemodel"]')
     expect(await masked.textContent()).toMatch(/read back: [\d,]+ values and [\d,]+ mask bits equal/)
   })
@@ -150,12 +151,12 @@ describe('models', () => {
 
   it('deletes a model, and brings it back', async () => {
     const rows = page.locator('tr[data-model]')
-    await expect.poll(() => rows.count()).toBe(6)
+    await expect.poll(() => rows.count()).toBe(7)
     await rows.nth(1).getByRole('button', { name: 'Actions' }).click()
     await page.getByRole('menuitem', { name: 'Delete model' }).click()
-    await expect.poll(() => rows.count()).toBe(5)
-    await page.getByRole('button', { name: 'Undo' }).click()
     await expect.poll(() => rows.count()).toBe(6)
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect.poll(() => rows.count()).toBe(7)
   })
 
   it('recognises a drawn 1 on both models, by mouse', async () => {

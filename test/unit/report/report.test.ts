@@ -141,6 +141,20 @@ describe.skipIf(addon === null)('the report of a run', () => {
     const rows = [...(section?.querySelectorAll('tr') ?? [])].map((row) =>
       [...row.children].map((cell) => cell.textContent?.trim()),
     )
+    const figures = {
+      ...{ bytes: 4000, gzipBytes: 900, parameters: 1450, nonzero: 120, flops: 2832 },
+      latency: { medianMs: 0.0125, lowMs: 0.01, highMs: 0.02, repetitions: 500 },
+    }
+    const sideBySide = { original: figures, masked: figures, compact: { ...figures, parameters: 300 } }
+    const compared = exported === null ? null : { ...exported, sideBySide }
+    const shown = parse(htmlReport({ ...data, exported: compared })).querySelectorAll(
+      '.side-by-side tbody tr',
+    )
+    expect([...shown].map((row) => [...row.children].map((cell) => cell.textContent?.trim()))).toEqual([
+      ['Original', '4.0 kB', '900 B', '1,450', '120', '2,832', '0.0125 ms'],
+      ['Masked', '4.0 kB', '900 B', '1,450', '120', '2,832', '0.0125 ms'],
+      ['Compact', '4.0 kB', '900 B', '300', '120', '2,832', '0.0125 ms'],
+    ])
     const { images, accuracyEngine, accuracyOnnx, agreement, maxAbsDiff, tolerance } = found.verification
     expect(images).toBe(10_000)
     expect(accuracyOnnx).toBe(result.accuracy)
