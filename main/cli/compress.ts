@@ -5,9 +5,10 @@ import path from 'node:path'
 import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
 import { extendRun } from '../runs/extendRun'
+import { moveRun } from '../runs/moveRun'
 import { RunFolder } from '../runs/RunFolder'
 import { runCompression } from '../runs/runner'
-import type { ModelSource, RunEvent, RunResult } from '../runs/types'
+import type { ModelSource, RunEvent, RunRequest, RunResult } from '../runs/types'
 import { chooseSettings, type SettingsFlags } from './chooseSettings'
 import { cacheFolder } from './environment'
 import { bytes, duration, percent, ratio, sparsityLines } from './format'
@@ -43,10 +44,24 @@ export async function compressCommand(
   await follow(terminal, run)
 }
 
-/** With `extend` a finished run goes on for so many iterations more. */
-export async function resumeCommand(terminal: Terminal, folder: string, extend?: number): Promise<void> {
-  const run = path.resolve(folder)
-  await follow(terminal, extend === undefined ? await RunFolder.open(run) : await extendRun(run, extend))
+export interface ResumeFlags {
+  /** A finished run goes on for so many iterations more. */
+  extend?: number
+  /** An unfinished one goes on there. */
+  device?: RunRequest['device']
+}
+
+export async function resumeCommand(
+  terminal: Terminal,
+  folder: string,
+  { extend, device }: ResumeFlags,
+): Promise<void> {
+  await follow(terminal, await runToResume(path.resolve(folder)))
+
+  async function runToResume(run: string): Promise<RunFolder> {
+    if (extend !== undefined) return extendRun(run, extend)
+    return device === undefined ? RunFolder.open(run) : moveRun(run, device)
+  }
 }
 
 /** Runs or resumes, showing log and progress. Ctrl-C stops at the next boundary, with a checkpoint; a second one at once. */

@@ -7,7 +7,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { AppError } from '../net/errors'
 import { EFFORTS, PRUNING_SCORES, REFERENCES } from '../olmp/cycleSettings'
 import { RECOMMENDED } from './chooseSettings'
-import { compressCommand, resumeCommand } from './compress'
+import { compressCommand, resumeCommand, type ResumeFlags } from './compress'
 import { defaultThreads } from './environment'
 import { exportCommand } from './export'
 import { frontCommand } from './front'
@@ -135,8 +135,11 @@ withJson(program.command('resume'))
   .description('continue a stopped or killed run from its newest checkpoint')
   .argument('<run>', "the run's folder")
   .option('--extend <n>', 'let a finished run go on for n iterations more', integerFrom('--extend', 1, 1e9))
-  .action((run: string, flags: { json?: boolean; extend?: number }) =>
-    resumeCommand(new Terminal(flags.json === true), run, flags.extend),
+  .addOption(
+    new Option('--device <device>', 'go on computing there').choices(['cpu', 'cuda']).conflicts('extend'),
+  )
+  .action((run: string, flags: { json?: boolean } & ResumeFlags) =>
+    resumeCommand(new Terminal(flags.json === true), run, flags),
   )
 
 withJson(program.command('export'))

@@ -11,6 +11,7 @@ import { AppError, type ErrorRecord, toErrorRecord } from '../net/errors'
 import { parseRunSettings, plannedIterations } from '../olmp/runSettings'
 import { annotate, type Annotation } from '../runs/annotation'
 import { extendRun } from '../runs/extendRun'
+import { moveRun } from '../runs/moveRun'
 import { RunFolder } from '../runs/RunFolder'
 import { RunLock } from '../runs/RunLock'
 import type { RunRequest } from '../runs/types'
@@ -113,6 +114,13 @@ export class RunService extends EventEmitter<RunServiceEvents> {
       })
     }
     return this.place(address)
+  }
+
+  async move(address: RunAddress, device: RunRequest['device']): Promise<void> {
+    const run = await this.library.open(address)
+    await this.requireFree(address, run)
+    await moveRun(run.path, device)
+    this.options.events.send('runs:changed', await this.library.summary(address))
   }
 
   /** See extendRun for what is promised of the result. */

@@ -71,6 +71,8 @@ export const runRequests = {
   'runs:stop': runAddress,
   /** Begins again from the newest checkpoint; or waits in the queue, as runs:start. */
   'runs:resume': runAddress,
+  /** An unfinished run computes there from its next start on. */
+  'runs:move': object({ address: runAddress, device: oneOf('cpu', 'cuda') }),
   /** A finished run goes on for so many iterations more, from its end, on fixed masks. */
   'runs:extend': object({ address: runAddress, iterations }),
   /** `undo` of the answer brings it back, for a minute, by app:undo-delete. */
@@ -105,6 +107,7 @@ export interface RunResponses {
   'runs:pause': void
   'runs:stop': void
   'runs:resume': RunSummary
+  'runs:move': void
   'runs:extend': RunSummary
   'runs:delete': { undo: string }
   'runs:annotate': RunSummary

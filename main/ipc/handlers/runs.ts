@@ -11,6 +11,7 @@ export function runHandlers({ runs, runFiles }: HandlerServices): HandlersOf<typ
     'runs:pause': (address) => runs.stop(address, 'paused'),
     'runs:stop': (address) => runs.stop(address, 'stopped'),
     'runs:resume': (address) => runs.resume(address),
+    'runs:move': ({ address, device }) => runs.move(address, device),
     'runs:extend': ({ address, iterations }) => runs.extend(address, iterations),
     'runs:delete': (address) => runs.delete(address),
     'runs:annotate': ({ address, ...change }) => runs.annotate(address, change),

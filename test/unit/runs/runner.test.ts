@@ -8,6 +8,7 @@ import { findCheckpoint } from '../../../main/runs/checkpoints'
 import { extendRun } from '../../../main/runs/extendRun'
 import { openModel } from '../../../main/runs/openModel'
 import { type HistoryReader, readHistory } from '../../../main/runs/HistoryReader'
+import { moveRun } from '../../../main/runs/moveRun'
 import { RunFolder } from '../../../main/runs/RunFolder'
 import { runCompression } from '../../../main/runs/runner'
 import type { RunEvent, RunResult } from '../../../main/runs/types'
@@ -64,6 +65,15 @@ describe.skipIf(addon === null)('runCompression', () => {
     await opened.close()
     return values
   }
+
+  it('goes on where it is moved to, when the device it was to run on cannot take it', async () => {
+    const folder = await create('ncs', { device: 'cuda' })
+    await expect(run(folder)).rejects.toMatchObject({ code: expect.stringMatching(/cuda|device/) })
+    expect((await RunFolder.open(folder.path)).record.state).toBe('failed')
+    const moved = await moveRun(folder.path, 'cpu')
+    expect(await run(moved)).not.toBeNull()
+    await expect(moveRun(folder.path, 'cuda')).rejects.toMatchObject({ code: 'run-finished' })
+  })
 
   it.each(['ncs', 'as-published'] as const)(
     'compresses, keeps the accuracy and leaves a full record (%s)',
