@@ -76,18 +76,18 @@ for (const net of nets) {
   const { total } = result.sparsity
   console.log(`\n### ${net.name} (reference ${percent(result.referenceAccuracy)})\n`)
   console.log(
-    `| budget | kept at most | variant | ${seeds.map((seed) => `seed ${seed}`).join(' | ')} | seconds |`,
+    `| budget | kept at most | variant | ${seeds.map((seed) => `seed ${seed}`).join(' | ')} | seconds | CPU s of the run |`,
   )
-  console.log(`|---|---|---|${seeds.map(() => '---|').join('')}---|`)
+  console.log(`|---|---|---|${seeds.map(() => '---|').join('')}---|---|`)
   for (const variant of values.variants.split(',')) {
+    const runs = jobs.filter((job) => job.net === net && job.variant === variant).map(({ run }) => run)
+    const cpu = runs.map((run) => run.result.cpuSeconds?.toFixed(0) ?? '').join(', ')
     for (const ratio of net.ratios) {
       const budget = Math.floor(total / ratio)
-      const reached = jobs
-        .filter((job) => job.net === net && job.variant === variant)
-        .map(({ run }) => run.front.find(({ kept }) => kept <= budget))
+      const reached = runs.map(({ front }) => front.find(({ kept }) => kept <= budget))
       const cells = reached.map(({ kept, testAccuracy }) => `${percent(testAccuracy)} (${kept})`)
       const seconds = reached.map((record) => record.seconds.toFixed(0)).join(', ')
-      console.log(`| ${ratio}x | ${budget} | ${variant} | ${cells.join(' | ')} | ${seconds} |`)
+      console.log(`| ${ratio}x | ${budget} | ${variant} | ${cells.join(' | ')} | ${seconds} | ${cpu} |`)
     }
   }
 }

@@ -120,6 +120,7 @@ function summary(result: RunResult): object {
     iterations,
     seconds,
     peakResidentBytes,
+    cpuSeconds,
     sparsity,
     validation,
   } = result
@@ -132,6 +133,7 @@ function summary(result: RunResult): object {
     iterations,
     seconds,
     peakResidentBytes,
+    cpuSeconds,
     sparsity,
     validation,
   }
@@ -145,10 +147,14 @@ function describe(result: RunResult): string[] {
     `Accuracy ${percent(result.accuracy)} on the whole test set, reference ${percent(result.referenceAccuracy)}`,
     ...validationLine(result),
     `Time ${duration(seconds.total)}: training ${duration(seconds.train)}, search ${duration(seconds.search)}, ` +
-      `testing ${duration(seconds.test)}, other ${duration(seconds.other)}`,
+      `testing ${duration(seconds.test)}, other ${duration(seconds.other)}${processorTime(result)}`,
     ...memoryLine(result),
     `Run folder ${result.runDir}`,
   ]
+}
+
+function processorTime({ cpuSeconds }: RunResult): string {
+  return cpuSeconds === undefined ? '' : `; processor ${duration(cpuSeconds)}`
 }
 
 function memoryLine({ peakResidentBytes }: RunResult): string[] {

@@ -36,6 +36,8 @@ export interface CheckpointContent {
   journal: JournalPosition
   /** Wall-clock seconds of the run until here, all sessions together. */
   elapsedSeconds: number
+  /** Of the processor, over all threads; absent in checkpoints of earlier versions. */
+  cpuSeconds?: number
   /** Absent in checkpoints of earlier versions. */
   metrics?: CheckpointMetrics
 }

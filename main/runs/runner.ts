@@ -92,6 +92,8 @@ class Runner {
   private journal: RunJournal | null = null
   private readonly begun = performance.now()
   private secondsBefore = 0
+  private readonly cpuBegun = process.cpuUsage()
+  private cpuSecondsBefore = 0
   private lastTest: TestRecord | null = null
   private validationImages: number | null = null
   /** Of the pruned net: the reference at iteration 0 is another. */
@@ -139,8 +141,9 @@ class Runner {
     for (const { folder, reason } of passedOver)
       this.log(`Checkpoint ${folder} passed over: ${reason}`, 'warning')
     if (checkpoint !== null) {
-      const { elapsedSeconds, metrics } = checkpoint.content
+      const { elapsedSeconds, cpuSeconds, metrics } = checkpoint.content
       this.secondsBefore = elapsedSeconds
+      this.cpuSecondsBefore = cpuSeconds ?? 0
       if (typeof metrics?.accuracy === 'number' && metrics.accuracyIteration !== null)
         this.tested = { accuracy: metrics.accuracy, iteration: metrics.accuracyIteration }
       this.log(`Resuming from checkpoint ${checkpoint.folder}`)
@@ -274,6 +277,7 @@ class Runner {
         loop: point.state,
         journal,
         elapsedSeconds: this.elapsedSeconds(),
+        cpuSeconds: this.cpuSeconds(),
         metrics: await this.metrics(opened),
       },
       (file) => opened.session.saveState(file),
@@ -307,6 +311,7 @@ class Runner {
       sparsity,
       seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
       peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+      cpuSeconds: this.cpuSeconds(),
       ...validationOf(state, this.validationImages),
     }
   }
@@ -329,6 +334,11 @@ class Runner {
 
   private elapsedSeconds(): number {
     return this.secondsBefore + (performance.now() - this.begun) / 1000
+  }
+
+  private cpuSeconds(): number {
+    const { user, system } = process.cpuUsage(this.cpuBegun)
+    return this.cpuSecondsBefore + (user + system) / 1e6
   }
 
   private phase(phase: 'preparing' | 'reference' | 'finished', text: string, iteration = 0): void {

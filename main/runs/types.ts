@@ -144,6 +144,8 @@ export interface RunResult {
   seconds: { total: number; train: number; search: number; test: number; other: number }
   /** The most memory the process that computed held since it began; results of older versions lack it. */
   peakResidentBytes?: number
+  /** Processor time of the process over all threads, from the run's beginning; absent in runs of earlier versions. */
+  cpuSeconds?: number
   /** Of a compression in cycles with a goal of accuracy. */
   validation?: { accuracy: number; referenceAccuracy: number; images: number }
 }

@@ -88,6 +88,7 @@ describe.skipIf(addon === null)('runCompression', () => {
       expect(result.accuracy).toBeGreaterThan(result.referenceAccuracy - 0.15)
       expect(result.accuracy * 10_000).toBeCloseTo(Math.round(result.accuracy * 10_000), 9)
       expect(result.iterations).toBe(241)
+      expect(result.cpuSeconds).toBeGreaterThan(0)
       expect(result.sparsity.total).toBe(49 * 24 + 24 + 24 * 10 + 10)
       expect(result.compression).toBe(result.sparsity.total / result.sparsity.kept)
       expect(await folder.readResult()).toEqual(result)
