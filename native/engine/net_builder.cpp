@@ -36,7 +36,8 @@ Net::Builder::Builder(Net& net, ParameterStore& parameters, Random& random, std:
       versions_(plan_.versions.size(), nullptr),
       bottoms_(plan_.layers.size()),
       extra_diffs_(plan_.versions.size()),
-      layers_(plan_.layers.size(), nullptr) {}
+      layers_(plan_.layers.size(), nullptr),
+      gradients_(gradients) {}
 
 void Net::Builder::build() {
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
@@ -52,6 +53,7 @@ void Net::Builder::build() {
     }
   }
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) add_step(l);
+  fuse();
   for (const std::size_t output : plan_.outputs) {
     net_.outputs_.push_back(versions_[output]);
     net_.output_names_.push_back(plan_.versions[output].name);
@@ -176,6 +178,7 @@ void Net::Builder::make_layer(std::size_t layer) {
                        threads_};
   context.loss_weights.resize(tops.size(), 0.0F);
   context.maxima = maxima_of(layer);
+  contexts_.push_back(context);
   net_.layers_.push_back(net_.backend_->make_layer(std::move(context)));
   layers_[layer] = net_.layers_.back().get();
 }
@@ -232,6 +235,18 @@ void Net::Builder::fill_dummy(std::size_t layer) {
       net_.backend_->fill(top->data, filler.value, top->count());
     } else {
       net_.dummy_tops_.push_back({top, filler});
+    }
+  }
+}
+
+void Net::Builder::fuse() {
+  net_.fused_ = net_.backend_->fuse(contexts_, gradients_);
+  if (!net_.fused_) return;
+  for (const LayerContext& context : contexts_) {
+    for (Tensor* top : context.tops) {
+      const bool output = std::any_of(plan_.outputs.begin(), plan_.outputs.end(),
+                                      [&](std::size_t version) { return versions_[version] == top; });
+      if (!output) net_.between_.push_back(top);
     }
   }
 }

@@ -102,8 +102,13 @@ void Session::score_fisher(int batches, double damping) {
   const auto classes = static_cast<std::size_t>(logits.count() / images);
   std::vector<float> given(static_cast<std::size_t>(images));
   std::vector<float> drawn(given.size());
+  const bool fused = net.fused() != nullptr && net.fused()->suits();
   for (int batch = 0; batch < batches; ++batch) {
-    net.forward(true);
+    net.forward(true, !fused);
+    if (fused) {
+      net.fused()->add_squared_gradients(random_, sums);
+      continue;
+    }
     backend_->copy_out(given.data(), labels.data, images);
     for (std::size_t i = 0; i < drawn.size(); ++i) {
       drawn[i] = static_cast<float>(draw_class(logits.data + i * classes, classes, random_));
@@ -257,6 +262,7 @@ void Session::compute_teacher() {
       throw Error("unsupported", "layer '" + goal.layer + "' cannot learn from a teacher");
     }
   }
+  if (train.fused() != nullptr) train.fused()->learn_from(teacher_);
   update_memory_bytes();
 }
 
