@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "engine/backend.h"
@@ -25,6 +27,14 @@ struct KeptCounts {
 };
 
 enum class RateEncoding { kExact, kMaskElement };
+
+// What a threshold t compares magnitudes with. The authors' code compares in double, where 0.9 and 1.1 are constants: these
+// are the largest floats that are not above 0.9 t and 1.1 t, so that |w| <= limit is the same in float.
+struct MaskLimits {
+  explicit MaskLimits(float threshold);
+  float prune_at;
+  float keep_above;
+};
 
 // The rate that the authors' layers read back from a mask's first element, where it was stored as float32: `1 + c` over
 // a 1, `-c` over a 0. False where the element reads as a plain 0 or 1, that is, as no rate at all.
@@ -55,6 +65,9 @@ class Masks {
   void remask(std::size_t layer);
   // Masks the layer anew with this rate. Throws Error("no-moments").
   void apply(std::size_t layer, double rate);
+  // The threshold of a rate; none where it leaves the layer as it is. `first_element` is that of the layer's mask, through
+  // which the rate may have to pass (1 without a mask). Throws Error("no-moments").
+  std::optional<float> threshold(std::size_t layer, double rate, float first_element) const;
 
   // The caller promises that masks will not change: gradients and updates are then confined to what they keep, which
   // changes nothing for the kept values (but for rounding, and for the norm of clip_gradients, which counts them alone).
@@ -62,6 +75,8 @@ class Masks {
   void freeze(bool frozen);
   bool frozen() const { return frozen_; }
 
+  // `fill` writes the mask, 0s and 1s, into host memory and answers how many it keeps.
+  void assign(Parameter& parameter, const std::function<std::int64_t(float*)>& fill);
   // Copies 0s and 1s from host memory. Throws Error("bad-argument") for other values or a parameter without masks.
   void set_mask(Parameter& parameter, const float* host);
   // All ones, allocated at first call.
@@ -89,8 +104,6 @@ class Masks {
     float settled;
   };
 
-  // False where the rate means "no update" under the encoding.
-  bool threshold(std::size_t layer, double rate, float first_element, float& threshold) const;
   float first_element(std::size_t layer) const;
   void apply_threshold(LayerMasks& layer, float threshold);
   void refresh(Parameter& parameter);
