@@ -95,12 +95,12 @@ class CpuBackend final : public Backend {
   }
 
   double sum_of_squares(const float* values, std::int64_t n) override {
-    std::vector<double> parts(blocks(n));
+    sums_.resize(blocks(n));
     for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
-      parts[block] = kernels_.sum_of_squares(values + begin, size);
+      sums_[block] = kernels_.sum_of_squares(values + begin, size);
     });
     double sum = 0;
-    for (const double part : parts) sum += part;
+    for (const double part : sums_) sum += part;
     return sum;
   }
 
@@ -120,12 +120,12 @@ class CpuBackend final : public Backend {
 
   std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) override {
     const MaskLimits limits(threshold);
-    std::vector<std::int64_t> kept(blocks(n));
+    kept_.resize(blocks(n));
     for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
-      kept[block] = kernels_.update_mask(mask + begin, values + begin, limits.prune_at, limits.keep_above, size);
+      kept_[block] = kernels_.update_mask(mask + begin, values + begin, limits.prune_at, limits.keep_above, size);
     });
     std::int64_t total = 0;
-    for (const std::int64_t part : kept) total += part;
+    for (const std::int64_t part : kept_) total += part;
     return total;
   }
 
@@ -133,17 +133,17 @@ class CpuBackend final : public Backend {
     const MaskLimits limits(threshold);
     const std::int64_t n = parameter.tensor.count();
     float* masked = parameter.masked_buffer.get();
-    std::vector<std::int64_t> kept(blocks(n));
-    std::vector<std::uint8_t> changed(blocks(n));
+    kept_.resize(blocks(n));
+    changed_.resize(blocks(n));
     for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
       bool any = false;
-      kept[block] = kernels_.remask(parameter.mask + begin, masked + begin, parameter.tensor.data + begin, limits.prune_at,
+      kept_[block] = kernels_.remask(parameter.mask + begin, masked + begin, parameter.tensor.data + begin, limits.prune_at,
                                     limits.keep_above, size, any);
-      changed[block] = any ? 1 : 0;
+      changed_[block] = any ? 1 : 0;
     });
     parameter.kept = 0;
-    for (const std::int64_t part : kept) parameter.kept += part;
-    return std::find(changed.begin(), changed.end(), 1) != changed.end();
+    for (const std::int64_t part : kept_) parameter.kept += part;
+    return std::find(changed_.begin(), changed_.end(), 1) != changed_.end();
   }
 
   void multiply(float* out, const float* a, const float* b, std::int64_t n) override {
@@ -180,6 +180,10 @@ class CpuBackend final : public Backend {
   int threads_;
   const Kernels& kernels_;
   LayerRegistry layers_;
+  // Parts of sums, by block.
+  std::vector<std::int64_t> kept_;
+  std::vector<std::uint8_t> changed_;
+  std::vector<double> sums_;
 };
 
 }  // namespace

@@ -60,6 +60,8 @@ class CpuFusedNet final : public FusedNet {
       products_.emplace_back(product, *layer->product(), described, learns_ && described.parameter_gradients);
     }
     weights_.resize(products_.size());
+    kept_biases_.resize(products_.size());
+    for (const FusedProduct& product : products_) lists_.push_back(&product.list());
     for (const LaneNet::Judge& judge : net_->judges()) {
       if (judge.loss) loss_.emplace(layers_[judge.layer]);
     }
@@ -98,10 +100,8 @@ class CpuFusedNet final : public FusedNet {
                                           teacher.weight, teacher.temperature, loss_scale(), work.block.diff(net_->logits()));
       propagate(work, false);
     });
-    std::vector<LaneBlock*> blocks;
-    for (Work& work : blocks_) blocks.push_back(&work.block);
     for (FusedProduct& product : products_) {
-      if (product.open()) product.begin_open_gradients(blocks, threads_);
+      if (product.open()) product.begin_open_gradients(lane_blocks_, threads_);
     }
     hand_over(false, [&](Parameter& parameter, const std::vector<std::int32_t>& places, const float* sums) {
       const float factor = parameter.frozen ? begin_gradient(parameter) : 1.0F;  // others were begun above
@@ -185,14 +185,9 @@ class CpuFusedNet final : public FusedNet {
   }
 
   void find_live() {
-    std::vector<const SparseWeights*> lists;
-    std::vector<std::vector<bool>> biases;
-    for (const FusedProduct& product : products_) {
-      lists.push_back(&product.list());
-      biases.push_back(product.kept_biases());
-    }
-    const std::vector<Liveness> live = liveness(net_->products(), lists, biases);
-    for (std::size_t p = 0; p < products_.size(); ++p) products_[p].set_liveness(live[p]);
+    for (std::size_t p = 0; p < products_.size(); ++p) products_[p].kept_biases(kept_biases_[p]);
+    find_liveness(net_->products(), lists_, kept_biases_, live_);
+    for (std::size_t p = 0; p < products_.size(); ++p) products_[p].set_liveness(live_[p]);
   }
 
   void make_blocks() {
@@ -208,6 +203,7 @@ class CpuFusedNet final : public FusedNet {
       const std::int64_t end = std::min(batch, vectors * (b + 1) / count * lanes);
       blocks_.emplace_back(*net_, static_cast<int>(first), static_cast<int>(end - first), learns_);
     }
+    for (Work& work : blocks_) lane_blocks_.push_back(&work.block);
   }
 
   template <typename Body>
@@ -310,6 +306,11 @@ class CpuFusedNet final : public FusedNet {
   bool suits_ = false;
   bool open_ = false;  // some product is
   std::vector<Work> blocks_;
+  std::vector<LaneBlock*> lane_blocks_;  // theirs
+  // What is found anew whenever masks change, by product.
+  std::vector<const SparseWeights*> lists_;
+  std::vector<std::vector<bool>> kept_biases_;
+  std::vector<Liveness> live_;
   std::int64_t valid_ = 0;  // labels that are not ignored
   const Teacher* teacher_ = nullptr;
 };

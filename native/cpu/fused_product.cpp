@@ -54,11 +54,9 @@ void FusedProduct::list_kept() {
   if (bias_ != nullptr) bias_version_ = bias_->mask_version;
 }
 
-std::vector<bool> FusedProduct::kept_biases() const {
-  if (bias_ != nullptr && bias_->mask == nullptr) return {};
-  std::vector<bool> kept(outputs_.size(), false);
-  for (std::size_t o = 0; bias_ != nullptr && o < kept.size(); ++o) kept[o] = bias_->mask[o] != 0.0F;
-  return kept;
+void FusedProduct::kept_biases(std::vector<bool>& kept) const {
+  kept.assign(outputs_.size(), bias_ != nullptr && bias_->mask == nullptr);
+  for (std::size_t o = 0; bias_ != nullptr && bias_->mask != nullptr && o < kept.size(); ++o) kept[o] = bias_->mask[o] != 0.0F;
 }
 
 void FusedProduct::set_liveness(const Liveness& live) {

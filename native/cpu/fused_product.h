@@ -27,8 +27,8 @@ class FusedProduct {
 
   bool listed() const;  // the list is that of the present mask
   void list_kept();
-  // By output, whether its bias is kept; empty: all are.
-  std::vector<bool> kept_biases() const;
+  // By output, whether its bias is kept.
+  void kept_biases(std::vector<bool>& kept) const;
   void set_liveness(const Liveness& live);
   // The list's values and the biases, for the pass that begins.
   LaneWeights begin_pass();

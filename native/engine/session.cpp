@@ -159,6 +159,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
   const int iter_size = solver_->spec().iter_size;
   std::vector<double> row(width);
   TrainResult result;
+  result.rows.reserve(width * static_cast<std::size_t>(iterations));
   while (result.completed < iterations) {
     if (cancelled()) {
       result.stop = TrainResult::Stop::kCancelled;
