@@ -105,12 +105,21 @@ class CpuFusedNet final : public FusedNet {
     }
     hand_over(false, [&](Parameter& parameter, const std::vector<std::int32_t>& places, const float* sums) {
       const float factor = parameter.frozen ? begin_gradient(parameter) : 1.0F;  // others were begun above
-      float* diff = parameter.tensor.diff;
+      float* diff = parameter.gathered != nullptr ? parameter.gathered->diff.data() : parameter.tensor.diff;
+      const bool side_by_side = parameter.gathered != nullptr;
       for (std::size_t i = 0; i < places.size(); ++i) {
-        float& total = diff[places[i]];
+        float& total = diff[side_by_side ? i : static_cast<std::size_t>(places[i])];
         total = factor == 0.0F ? sums[i] : total + sums[i];  // what a cleared diff holds may be a NaN
       }
     });
+  }
+
+  std::vector<Parameter*> gatherable() const override {
+    std::vector<Parameter*> parameters;
+    for (const FusedProduct& product : products_) {
+      if (product.gatherable() != nullptr) parameters.push_back(product.gatherable());
+    }
+    return parameters;
   }
 
   void add_squared_gradients(Random& random, const SquareSums& sums) override {

@@ -72,8 +72,13 @@ void FusedProduct::set_liveness(const Liveness& live) {
 }
 
 LaneWeights FusedProduct::begin_pass() {
-  list_.gather(weights_->effective);
-  return {list_.product(), bias_ == nullptr ? nullptr : bias_->effective};
+  LaneWeights weights{list_.product(), bias_ == nullptr ? nullptr : bias_->effective};
+  if (weights_->gathered != nullptr) {
+    weights.product.value = weights_->gathered->value.data();
+  } else {
+    list_.gather(weights_->effective);
+  }
+  return weights;
 }
 
 std::size_t FusedProduct::gradient_floats() const {

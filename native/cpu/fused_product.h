@@ -17,6 +17,8 @@ class FusedProduct {
   const LaneProduct& lane() const { return lane_; }
   const SparseWeights& list() const { return list_; }
   bool learns() const { return learns_; }
+  // The weights, where they are frozen and listed in the order of their places; else null.
+  Parameter* gatherable() const { return learns_ && weights_->frozen && list_.by_output() ? weights_ : nullptr; }
   // Masks may still change: the gradients of pruned weights are wanted too.
   bool open() const;
   // False where those of its kind are not to be had here.

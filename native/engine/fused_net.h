@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "engine/layer.h"
 
@@ -24,6 +25,9 @@ class FusedNet {
   virtual void forward() = 0;
   // After a forward() of a net that learns: adds to the parameters' diffs, at the kept places of frozen ones.
   virtual void backward() = 0;
+  // Of a net that learns: the frozen parameters whose kept elements it takes from, and whose gradients it adds to,
+  // Parameter::gathered where they are.
+  virtual std::vector<Parameter*> gatherable() const = 0;
   // After a forward() of a net that learns: adds the square of each image's own gradient at the kept places, its label
   // drawn from the net's softmax by one uniform number per image, in the order of the batch. Diffs are left alone.
   virtual void add_squared_gradients(Random& random, const SquareSums& sums) = 0;

@@ -155,6 +155,9 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
   if (!rates.empty()) require_host("training at given learning rates");
   if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled);
   forget_population();
+  std::vector<Parameter*> gatherable;
+  if (remask.empty() && net.fused() != nullptr && net.fused()->suits()) gatherable = net.fused()->gatherable();
+  const GatheredScope gathered(*solver_, gatherable);
   const std::size_t width = net.outputs().size() + 2;
   const int iter_size = solver_->spec().iter_size;
   std::vector<double> row(width);
