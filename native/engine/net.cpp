@@ -1,5 +1,7 @@
 #include "engine/net.h"
 
+#include <algorithm>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -59,12 +61,41 @@ double Net::forward(bool advance, bool keep_blobs) {
   if (fused != fused_pass_) set_kept(!fused);
   fused_pass_ = fused;
   if (fused) fused_->forward();
+  const double total = run_from(fused ? steps_.size() : 0);
+  versions_.clear();
+  if (keep_blobs) versions_ = mask_versions();
+  return total;
+}
+
+double Net::run_from(std::size_t first) {
   double total = 0;
-  for (const Step& step : steps_) {
-    if (!fused && step.layer != nullptr) step.layer->forward();
-    for (const Loss& loss : step.losses) total += loss.weight * sum(*loss.top);
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    if (s >= first && steps_[s].layer != nullptr) steps_[s].layer->forward();
+    for (const Loss& loss : steps_[s].losses) total += loss.weight * sum(*loss.top);
   }
   return total;
+}
+
+std::vector<std::uint64_t> Net::mask_versions() const {
+  std::vector<std::uint64_t> versions;
+  for (const Step& step : steps_) {
+    for (const Parameter* parameter : step.parameters) versions.push_back(parameter->mask_version);
+  }
+  return versions;
+}
+
+double Net::forward_again() {
+  if (versions_.empty()) return forward(false);
+  const FlushDenormals guard;
+  std::size_t first = steps_.size();
+  auto version = versions_.begin();
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    for (const Parameter* parameter : steps_[s].parameters) {
+      if (*version++ != parameter->mask_version) first = std::min(first, steps_[s].restart);
+    }
+  }
+  versions_ = mask_versions();
+  return run_from(first);
 }
 
 void Net::prepare_forward(bool advance) {

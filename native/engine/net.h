@@ -29,6 +29,9 @@ class Net {
   // Forward. `advance`: let the data layers load their next batch first. Returns the weighted total loss. A pass that need
   // not keep blobs may leave those between inputs and outputs unwritten (Tensor::kept), and may be the fused net's.
   double forward(bool advance, bool keep_blobs = true);
+  // Forward on the same batch and values as the last pass, which kept its blobs: begins with the first layer whose masks are
+  // others than they were then. Random numbers are drawn by the layers that run alone.
+  double forward_again();
   // The parts of a forward pass whose results nobody waits for: the next batch, and the layers.
   void prepare_forward(bool advance);
   void run_forward();
@@ -70,6 +73,8 @@ class Net {
     bool backward = false;
     std::vector<Loss> losses;
     std::vector<Sum> sums;
+    std::vector<const Parameter*> parameters;
+    std::size_t restart = 0;  // see NetPlan
   };
   struct DataLayer {
     DataSource* source = nullptr;
@@ -83,6 +88,8 @@ class Net {
   class Builder;  // net_builder.cpp
 
   void load_batches();
+  double run_from(std::size_t step);
+  std::vector<std::uint64_t> mask_versions() const;  // by step and parameter
   double sum(const Tensor& tensor) const;
   // Whether blobs between the inputs and the outputs hold what the layers wrote.
   void set_kept(bool kept);
@@ -105,6 +112,7 @@ class Net {
   std::unique_ptr<FusedNet> fused_;
   std::vector<Tensor*> between_;  // what fused_ does not write
   bool fused_pass_ = false;
+  std::vector<std::uint64_t> versions_;  // of the masks of the last pass that kept its blobs
   bool keep_blobs_ = true;
   bool batch_loaded_ = false;
 };

@@ -37,6 +37,7 @@ Net::Builder::Builder(Net& net, ParameterStore& parameters, Random& random, std:
       bottoms_(plan_.layers.size()),
       extra_diffs_(plan_.versions.size()),
       layers_(plan_.layers.size(), nullptr),
+      step_parameters_(plan_.layers.size()),
       gradients_(gradients) {}
 
 void Net::Builder::build() {
@@ -178,6 +179,7 @@ void Net::Builder::make_layer(std::size_t layer) {
                        threads_};
   context.loss_weights.resize(tops.size(), 0.0F);
   context.maxima = maxima_of(layer);
+  step_parameters_[layer] = context.parameters;
   contexts_.push_back(context);
   net_.layers_.push_back(net_.backend_->make_layer(std::move(context)));
   layers_[layer] = net_.layers_.back().get();
@@ -255,6 +257,8 @@ void Net::Builder::add_step(std::size_t layer) {
   Step step;
   step.layer = layers_[layer];
   step.backward = plan_.layers[layer].backward;
+  step.restart = plan_.restart(layer);
+  step.parameters.assign(step_parameters_[layer].begin(), step_parameters_[layer].end());
   for (const std::size_t version : plan_.layers[layer].tops) {
     const float weight = plan_.versions[version].loss_weight;
     if (weight != 0) step.losses.push_back({versions_[version], weight});

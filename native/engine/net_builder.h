@@ -40,6 +40,7 @@ class Net::Builder {
   std::vector<std::vector<const float*>> extra_diffs_;  // by version: diffs of its readers, to be added to its own
   std::vector<Layer*> layers_;                 // by layer; null for sources
   std::vector<LayerContext> contexts_;         // of the layers that are none
+  std::vector<std::vector<Parameter*>> step_parameters_;  // by layer
   bool gradients_;
   std::map<std::size_t, FusedMaxima*> maxima_;  // by pooling layer
 };

@@ -1,5 +1,6 @@
 #include "engine/net_plan.h"
 
+#include <algorithm>
 #include <map>
 
 #include "engine/error.h"
@@ -124,6 +125,28 @@ std::vector<BlobVersion::Reader> NetPlan::gradient_readers(std::size_t version) 
     if (layer.backward && layer.propagate_down[reader.bottom]) propagating.push_back(reader);
   }
   return propagating;
+}
+
+std::size_t NetPlan::restart(std::size_t layer) const {
+  std::size_t first = layer;
+  // A later version of a blob is one that a layer in place has made of it.
+  const auto overwritten = [&](std::size_t read) {
+    for (std::size_t later = read + 1; later < versions.size(); ++later) {
+      if (versions[later].name == versions[read].name && versions[later].layer >= first) return true;
+    }
+    return false;
+  };
+  for (std::size_t l = first; l < layers.size();) {
+    const auto lost = std::find_if(layers[l].bottoms.begin(), layers[l].bottoms.end(), [&](std::size_t read) {
+      return versions[read].layer < first && overwritten(read);
+    });
+    if (lost == layers[l].bottoms.end()) {
+      ++l;
+    } else {
+      l = first = versions[*lost].layer;
+    }
+  }
+  return first;
 }
 
 NetPlan plan_net(const nlohmann::json& graph, bool gradients) {

@@ -37,6 +37,9 @@ struct NetPlan {
 
   // Readers of a version that propagate a gradient to it, in net order.
   std::vector<BlobVersion::Reader> gradient_readers(std::size_t version) const;
+  // Where a forward pass may begin again after a whole one, so that this layer and those after it find what they read: the
+  // layer itself, or one before it where a layer in place has overwritten that.
+  std::size_t restart(std::size_t layer) const;
 };
 
 // Throws Error("invalid-net") naming the layer where the description does not hold together.

@@ -118,6 +118,7 @@ RateEvaluations Session::evaluate_one_by_one(const std::vector<double>& rates, b
   std::unique_ptr<MaskTrial> trial;
   if (!sequential) trial = std::make_unique<MaskTrial>(*masks_);
   RateEvaluations result;
+  bool forwarded = false;  // the net's blobs are those of the candidate evaluated last
   for (std::size_t candidate = 0; candidate < rates.size() / layers && !cancelled(); ++candidate) {
     for (std::size_t layer = 0; layer < layers; ++layer) {
       const double rate = rates[candidate * layers + layer];
@@ -129,7 +130,8 @@ RateEvaluations Session::evaluate_one_by_one(const std::vector<double>& rates, b
     }
     result.kept.push_back(static_cast<double>(masks_->kept()));
     const bool given_up = is_given_up(bounds, candidate, result.kept.back());
-    result.loss.push_back(given_up ? kNaN : net.forward(false));
+    result.loss.push_back(given_up ? kNaN : forwarded ? net.forward_again() : net.forward(false));
+    forwarded = forwarded || !given_up;
     result.accuracy.push_back(given_up ? kNaN : batch_accuracy());
   }
   return result;

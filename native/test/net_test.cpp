@@ -161,6 +161,28 @@ TEST_CASE("Flatten shares its bottom's memory where nobody else reads it") {
   CHECK(apart.net.blob("flat")->data[11] == 24);
 }
 
+TEST_CASE("a pass is begun again where what its layers read is still there") {
+  const auto plan = [](const json& layers) {
+    return plan_net({{"name", "t"}, {"phase", "TRAIN"}, {"force_backward", false}, {"layers", layers}}, false);
+  };
+  const auto described = [](const char* name, std::vector<std::string> bottoms, std::vector<std::string> tops) {
+    return json{{"name", name}, {"type", bottoms.empty() ? "Input" : "Power"}, {"params", json::object()},
+                {"bottoms", bottoms}, {"tops", tops}, {"top_shapes", json(std::vector<json>(tops.size(), {1}))},
+                {"parameters", json::array()}, {"loss_weights", json::array()}, {"propagate_down", json::array()}};
+  };
+  const NetPlan chain = plan({described("data", {}, {"x"}), described("a", {"x"}, {"a"}), described("relu", {"a"}, {"a"}),
+                              described("b", {"a"}, {"b"}), described("relu2", {"b"}, {"b"})});
+  CHECK(chain.restart(1) == 1);
+  CHECK(chain.restart(3) == 3);  // reads what relu left
+  CHECK(chain.restart(2) == 1);  // relu overwrote what it read
+  CHECK(chain.restart(4) == 3);
+  // b reads a before relu, which comes later, overwrites it.
+  const NetPlan late = plan({described("data", {}, {"x"}), described("a", {"x"}, {"a"}), described("b", {"a"}, {"b"}),
+                             described("relu", {"a"}, {"a"}), described("c", {"a", "b"}, {"c"})});
+  CHECK(late.restart(2) == 1);
+  CHECK(late.restart(4) == 4);
+}
+
 TEST_CASE("descriptions that do not hold together are refused") {
   CHECK(code_of(graph({power("a", "missing", "y", {1}, 1)})) == "invalid-net");
   CHECK(code_of(graph({input("x", {1, 0})})) == "shape-mismatch");

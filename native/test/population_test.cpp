@@ -29,7 +29,9 @@ std::vector<json> graphs() {
   flat.inner_product(50).relu().inner_product(25, true).relu().inner_product(10, false, false);
   ChainGraph pools(images);
   pools.pooling("AVE", 2, 2).convolution(8, 3, 1, 1).relu().pooling("MAX", 2, 2).inner_product(10);
-  return {lenet.build(), flat.build("TRAIN", 3), pools.build("TRAIN", nullptr, "FULL", {1, 3})};
+  ChainGraph other(images);  // no chain that is worked out as a whole: candidates one by one
+  other.convolution(6, 5).pooling("MAX", 2, 2).other("Sigmoid", json::object()).convolution(8, 3).relu().inner_product(30).inner_product(10);
+  return {lenet.build(), flat.build("TRAIN", 3), pools.build("TRAIN", nullptr, "FULL", {1, 3}), other.build()};
 }
 
 std::unique_ptr<Session> open(const json& graph, int threads = 1, RateEncoding encoding = RateEncoding::kExact) {
