@@ -48,9 +48,8 @@ await main(async () => {
   const against = selected.filter((kind) => kind !== 'run')
   if (selected.includes('run')) await setup({ window: false })
   if (against.length > 0) await buildPrograms()
-  const peer = against.length > 0 ? findPeer() : null
-  if (peer === null && against.length > 0)
-    say('PyTorch is not here (Debian: apt install python3-torch): ours alone')
+  const peer = findPeer()
+  if (peer === null) say('PyTorch is not here (Debian: apt install python3-torch): ours alone')
   const context = { peer, rounds }
   const results = { date: new Date().toISOString(), commit: commit(), rounds, peer, tables: {} }
   console.log(machine({ ...context, commit: results.commit }))
@@ -59,7 +58,7 @@ await main(async () => {
     console.log(comparison(kind, results.tables[kind]))
   }
   if (selected.includes('run')) {
-    results.tables.run = wholeRuns(iterations)
+    results.tables.run = wholeRuns(peer, iterations)
     console.log(runsTable(results.tables.run))
   }
   const file = path.join(benchFolder, `${results.date.replaceAll(':', '-')}.json`)

@@ -49,7 +49,20 @@ export function runsTable(rows) {
     `${(100 * row.accuracy).toFixed(2)}%`,
     `${Math.round(row.peakResidentBytes / 1e6)} MB`,
   ])
-  return `### Whole runs\n\n\`npm run bench -- run\`\n\n${table(head, body)}\n`
+  const against = rows
+    .filter(({ candidates }) => candidates !== undefined)
+    .map((row) => [
+      row.sample,
+      ...[row.train, row.peerSteps].map((value) => value.toFixed(1)),
+      row.candidates,
+      ...[row.search, row.peerOneByOne, row.peerBatched].map((value) => value.toFixed(1)),
+      times(row.peerOneByOne / row.search),
+      times(row.peerBatched / row.search),
+    ])
+  const peerHead = ['run', 'training, s', "PyTorch's dense steps, s", 'candidates', 'search, s']
+  peerHead.push('PyTorch one by one, s', 'batched, s', 'ratio', 'to batched')
+  const beside = against.length === 0 ? '' : `\n${table(peerHead, against)}\n`
+  return `### Whole runs\n\n\`npm run bench -- run\`\n\n${table(head, body)}\n${beside}`
 }
 
 export function machine({ commit, peer, rounds }) {

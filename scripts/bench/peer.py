@@ -1,4 +1,6 @@
 """PyTorch doing the work of native/bench: peer.py step|frozen|search NET BATCH THREADS REPETITIONS [share kept].
+peer.py searches NET BATCH THREADS REPETITIONS FILE: generations of a real search, as a JSON list of the shares that each
+candidate keeps.
 
 NET is lenet5, lenet300 or caffenet. Prints one JSON object of {what: {"median": us, "min": us}}; of a search, per
 candidate. Memory formats that PyTorch offers for convolutions are tried first, and the fastest is timed.
@@ -82,15 +84,15 @@ def train(name, batch, repetitions, memory_format, share=None):
     return {what: summary(samples, warmup) for what, samples in parts.items()}
 
 
-def thresholds(net, share):
-    """Of each layer's magnitudes, a little different for each candidate: shape (candidates,)."""
-    spread = torch.linspace(0.8, 1.2, CANDIDATES)
-    return [torch.quantile(w.flatten()[:100000].abs(), 1 - (share * spread).clamp(max=1)) for w in net.parameters()]
+def thresholds(net, shares):
+    """Of each layer's magnitudes, by the share that a candidate keeps: shape (candidates,)."""
+    shares = torch.as_tensor(shares).clamp(max=1)
+    return [torch.quantile(w.flatten()[:100000].abs(), 1 - shares) for w in net.parameters()]
 
 
 def one_by_one(net, data, label, limits):
     layers = list(net)
-    for candidate in range(CANDIDATES):
+    for candidate in range(len(limits[0])):
         parameters = iter([w * (w.abs() >= t[candidate]) for w, t in zip(net.parameters(), limits)])
         x = data
         for layer in layers:
@@ -111,41 +113,43 @@ def batched(net, data, label, limits):
         t = t.view(-1, *[1] * w.dim())
         masked.append(w * (w.abs() >= t))  # (candidates, *shape)
     parameters = iter(masked)
-    batch = data.shape[0]
+    batch, candidates = data.shape[0], len(limits[0])
     x, stacked = data, False  # (batch, candidates * channels, h, w) of images, (candidates, batch, n) of vectors
     for layer in net:
         if isinstance(layer, nn.Conv2d):
             w, b = next(parameters), next(parameters)
-            x = F.conv2d(x, w.flatten(0, 1), b.flatten(), groups=CANDIDATES if stacked else 1)
+            x = F.conv2d(x, w.flatten(0, 1), b.flatten(), groups=candidates if stacked else 1)
             stacked = True
         elif isinstance(layer, nn.Flatten):
-            x = x.view(batch, CANDIDATES, -1).transpose(0, 1)
+            x = x.view(batch, candidates, -1).transpose(0, 1)
         elif isinstance(layer, nn.Linear):
             w, b = next(parameters), next(parameters)
             if x.dim() == 2:  # the same images for all
-                x = F.linear(x, w.flatten(0, 1)).view(batch, CANDIDATES, -1).transpose(0, 1) + b.unsqueeze(1)
+                x = F.linear(x, w.flatten(0, 1)).view(batch, candidates, -1).transpose(0, 1) + b.unsqueeze(1)
             else:
                 x = torch.baddbmm(b.unsqueeze(1), x, w.transpose(1, 2))
         else:
             x = layer(x)
-    losses = F.cross_entropy(x.reshape(CANDIDATES * batch, -1), label.repeat(CANDIDATES), reduction="none")
-    losses.view(CANDIDATES, batch).mean(1).tolist()
+    losses = F.cross_entropy(x.reshape(candidates * batch, -1), label.repeat(candidates), reduction="none")
+    losses.view(candidates, batch).mean(1).tolist()
     (x.argmax(2) == label).float().mean(1).tolist()
 
 
-def search(name, batch, repetitions, share):
+def evaluations(name, batch, repetitions, generations):
+    """Microseconds per candidate over the generations, each a list of shares kept."""
     net, shape = network(name)
     # a fresh ReLU in place would write into the images of the others
     net = nn.Sequential(*[nn.ReLU() if isinstance(layer, nn.ReLU) else layer for layer in net])
     data, label = torch.rand(batch, *shape), torch.randint(0, 10, (batch,))
     result = {}
+    candidates = sum(len(shares) for shares in generations)
     with torch.no_grad():
-        limits = thresholds(net, share)
+        limits = [thresholds(net, shares) for shares in generations]
         for what, work in (("one by one", one_by_one), ("batched", batched)):
             samples = []
-            for _ in range(repetitions + 2):
-                timed(samples, lambda: work(net, data, label, limits))
-            result[what] = summary(samples, 2, CANDIDATES)
+            for _ in range(repetitions + 1):
+                timed(samples, lambda: [work(net, data, label, own) for own in limits])
+            result[what] = summary(samples, 1, candidates)
     return result
 
 
@@ -155,7 +159,11 @@ def main(kind, name, batch, threads, repetitions, share=None):
     torch.set_flush_denormal(True)
     batch, repetitions = int(batch), int(repetitions)
     if kind == "search":
-        return search(name, batch, repetitions, float(share))
+        spread = torch.linspace(0.8, 1.2, CANDIDATES)
+        return evaluations(name, batch, repetitions, [(float(share) * spread).tolist()])
+    if kind == "searches":
+        with open(share) as file:
+            return evaluations(name, batch, repetitions, json.load(file))
     share = float(share) if kind == "frozen" else None
     formats = [torch.contiguous_format] if name == "lenet300" else [torch.contiguous_format, torch.channels_last]
     trial = max(2, repetitions // 10)
