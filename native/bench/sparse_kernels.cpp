@@ -66,11 +66,10 @@ void measure(Case& c, double density, int batch) {
       k.forward(p, images, x.get(), nullptr, y.get());
     }
   });
-  const double clear = micros([&] { k.clear(c.inputs, images, dx.get()); });
   const double data = micros([&] { k.backward_data(p, images, y.get(), choices, dx.get()); });
   const double weights = micros([&] { k.backward_weights(p, images, x.get(), y.get(), choices, dw.get()); });
-  std::printf("%-16s %5.1f%% kept %7lld  forward %8.1f  input gradient %8.1f + %6.1f  weight gradient %8.1f\n", c.name,
-              density * 100, static_cast<long long>(c.list.kept()), forward, data, clear, weights);
+  std::printf("%-16s %5.1f%% kept %7lld  forward %8.1f  input gradient %8.1f  weight gradient %8.1f\n", c.name,
+              density * 100, static_cast<long long>(c.list.kept()), forward, data, weights);
 }
 
 }  // namespace

@@ -78,7 +78,6 @@ void LaneProduct::backward(LaneBlock& block, const std::vector<LaneWeights>& wei
   const SparseKernels& kernels = cpu_sparse_kernels();
   const std::int64_t lanes = block.lanes();
   float* dx = block.diff(input_slot());
-  kernels.clear(points_, block.range(), dx);
   kernels.backward_data(weights[index()].product, block.range(), block.diff(to_), corners(block), dx);
   if (padding_.slot < 0) return;
   float* to = block.diff(from_);

@@ -127,7 +127,6 @@ void SparseLayer::backward_data(const float* dy, const std::int8_t* chosen, floa
   const SparseProduct& product = list_.product();
   float* to = padding_.channels == 0 ? dx : padding_.dx.get();
   for_images(list_.kept() * product.points(), [&](const ImageRange& images, std::int64_t) {
-    kernels_.clear(inputs_, images, to);
     kernels_.backward_data(product, images, dy, chosen, to);
     if (to == dx) return;
     for_inside([&](std::int64_t padded_point, std::int64_t point) {

@@ -1,5 +1,7 @@
 #include "cpu/sparse_weights.h"
 
+#include <algorithm>
+
 #include "cpu/isa.h"
 #include "cpu/kernels/kernels.h"
 
@@ -22,6 +24,7 @@ SparseWeights SparseWeights::inner_product(int outputs, int inputs, bool transpo
   list.column_step_ = transposed ? outputs : 1;
   list.outputs_per_group_ = outputs;
   list.product_.outputs = outputs;
+  list.product_.input_points = inputs;
   return list;
 }
 
@@ -41,6 +44,8 @@ SparseWeights SparseWeights::convolution(const ConvolutionGeometry& g) {
   list.product_.width = g.output[1];
   list.product_.row_step = static_cast<std::int64_t>(g.stride[0]) * list.plane_width_;
   list.product_.column_step = g.stride[1];
+  list.product_.channel_points = list.plane_;
+  list.product_.input_points = static_cast<std::int64_t>(g.channels) * list.plane_;
   return list;
 }
 
@@ -59,6 +64,7 @@ SparseWeights SparseWeights::empty() const {
   list.product_ = product_;
   list.product_.first = list.product_.offset = nullptr;
   list.product_.value = nullptr;
+  list.product_.runs = nullptr;
   return list;
 }
 
@@ -116,6 +122,25 @@ void SparseWeights::select(const float* mask) {
   product_.first = first_.data();
   product_.offset = offset_.data();
   product_.value = values_.data();
+  if (product_.channel_points > 0) find_runs();
+}
+
+void SparseWeights::find_runs() {
+  runs_.clear();
+  for (int output = 0; output < product_.outputs; ++output) {
+    for (std::int32_t j = first_[static_cast<std::size_t>(output)]; j < first_[static_cast<std::size_t>(output) + 1]; ++j) {
+      const int channel = input_channel(output, j);
+      if (runs_.empty() || runs_.back().output != output || runs_.back().channel != channel) {
+        runs_.push_back({channel, output, j, j});
+      }
+      runs_.back().end = j + 1;
+    }
+  }
+  std::sort(runs_.begin(), runs_.end(), [](const auto& a, const auto& b) {
+    return a.channel != b.channel ? a.channel < b.channel : a.begin < b.begin;
+  });
+  product_.runs = runs_.data();
+  product_.run_count = static_cast<std::int64_t>(runs_.size());
 }
 
 std::vector<SparseWeights::Part> SparseWeights::parts(const std::vector<bool>& outputs,

@@ -47,6 +47,7 @@ class SparseWeights {
 
  private:
   SparseWeights() = default;
+  void find_runs();
   int channel_of(int output, int column) const;
   std::int32_t input_point(int output, int column) const;
 
@@ -66,6 +67,7 @@ class SparseWeights {
   std::vector<std::int32_t> offset_;
   std::vector<std::int32_t> positions_;
   std::vector<float> values_;
+  std::vector<SparseProduct::Run> runs_;
   std::vector<std::int32_t> group_points_;  // input_point of the first output's columns
 };
 

@@ -15,9 +15,20 @@ struct SparseProduct {
   int width = 1;
   std::int64_t row_step = 0;
   std::int64_t column_step = 0;
+  std::int64_t input_points = 0;  // with padding
   const std::int32_t* first = nullptr;   // outputs + 1: the kept weights of output o are first[o] <= j < first[o + 1]
   const std::int32_t* offset = nullptr;  // by kept weight
   const float* value = nullptr;          // by kept weight
+  // Of a convolution: its weights by input channel, those of one output and channel together; channels ascending.
+  struct Run {
+    std::int32_t channel;
+    std::int32_t output;
+    std::int32_t begin;  // kept weights [begin, end)
+    std::int32_t end;
+  };
+  const Run* runs = nullptr;
+  std::int64_t run_count = 0;
+  std::int64_t channel_points = 0;  // input points of a channel
 
   std::int64_t points() const { return static_cast<std::int64_t>(height) * width; }
 };
@@ -40,9 +51,7 @@ struct SparseKernels {
   void (*forward)(const SparseProduct& product, const ImageRange& images, const float* x, const float* bias, float* y);
   void (*forward_max)(const SparseProduct& product, const ImageRange& images, const float* x, const float* bias, float* y,
                       std::int8_t* chosen);
-  // dx = 0 for `points` rows.
-  void (*clear)(std::int64_t points, const ImageRange& images, float* dx);
-  // dx += the gradient; chosen is null where there are no maxima.
+  // dx = the gradient; chosen is null where there are no maxima.
   void (*backward_data)(const SparseProduct& product, const ImageRange& images, const float* dy, const std::int8_t* chosen,
                         float* dx);
   // dw, by kept weight, = the gradient over the range's images.

@@ -5,12 +5,11 @@
 namespace olmp::OLMP_ISA {
 namespace {
 
-// dx += the weights of `output` times dy, at dx + step[p].
+// dx += the weights [begin, end) times dy, at dx + step[p].
 template <int kPoints, typename Block>
-inline void spread(const SparseProduct& product, int output, float* dx, std::int64_t stride,
+inline void spread(const SparseProduct& product, std::int32_t begin, std::int32_t end, float* dx, std::int64_t stride,
                    const std::int64_t (&step)[kPoints], Block block, const Vector (&dy)[kPoints][Block::kVectors]) {
-  const std::int32_t end = product.first[output + 1];
-  for (std::int32_t j = product.first[output]; j < end; ++j) {
+  for (std::int32_t j = begin; j < end; ++j) {
     const Vector weight = Vector::broadcast(product.value[j]);
     float* to = dx + product.offset[j] * stride;
     for (int p = 0; p < kPoints; ++p) {
@@ -18,6 +17,51 @@ inline void spread(const SparseProduct& product, int output, float* dx, std::int
         block.store(fma(weight, dy[p][v], block.load(to + step[p], v)), to + step[p], v);
       }
     }
+  }
+}
+
+// The same over all points of an output, whose gradients are dy.
+template <typename Block>
+void spread_output(const SparseProduct& product, std::int32_t begin, std::int32_t end, std::int64_t stride, const float* dy,
+                   Block block, float* dx) {
+  for (int row = 0; row < product.height; ++row, dy += product.width * stride) {
+    for_fours(product.width, [&](auto tile, int column) {
+      constexpr int kPoints = decltype(tile)::kValue;
+      std::int64_t step[kPoints];
+      Vector gradient[kPoints][Block::kVectors];
+      for (int p = 0; p < kPoints; ++p) {
+        step[p] = p * product.column_step * stride;
+        for (int v = 0; v < Block::kVectors; ++v) gradient[p][v] = block.load(dy + (column + p) * stride, v);
+      }
+      spread(product, begin, end, dx + (row * product.row_step + column * product.column_step) * stride, stride, step, block,
+             gradient);
+    });
+  }
+}
+
+// The same from the gradients of the maxima over windows.
+template <typename Block>
+void spread_maxima(const SparseProduct& product, std::int32_t begin, std::int32_t end, std::int64_t stride, const float* dy,
+                   const std::int8_t* chosen, Block block, float* dx) {
+  const WindowSteps steps(product, stride);
+  for (int row = 0; row < product.height; row += 2) {
+    for (int column = 0; column < product.width; column += 2, dy += stride, chosen += stride) {
+      Vector gradient[4][Block::kVectors];
+      for (int v = 0; v < Block::kVectors; ++v) {
+        const Vector whole = block.load(dy, v);
+        const Choice choice = block.load(chosen, v);
+        for (int p = 0; p < 4; ++p) gradient[p][v] = choice.where(p, whole);
+      }
+      spread(product, begin, end, dx + (row * product.row_step + column * product.column_step) * stride, stride, steps.at,
+             block, gradient);
+    }
+  }
+}
+
+template <typename Block>
+void clear(std::int64_t points, std::int64_t stride, Block block, float* dx) {
+  for (std::int64_t point = 0; point < points; ++point, dx += stride) {
+    for (int v = 0; v < Block::kVectors; ++v) block.store(Vector::zero(), dx, v);
   }
 }
 
@@ -152,52 +196,34 @@ void bias_gradients(const std::int32_t* outputs, std::int64_t count, std::int64_
 
 }  // namespace
 
-void sparse_clear(std::int64_t points, const ImageRange& images, float* dx) {
-  for_blocks<kPointVectors>(images, [&](auto block, std::int64_t image) {
-    float* to = dx + image;
-    for (std::int64_t point = 0; point < points; ++point, to += images.stride) {
-      for (int v = 0; v < decltype(block)::kVectors; ++v) block.store(Vector::zero(), to, v);
-    }
-  });
-}
-
 void sparse_backward_data(const SparseProduct& product, const ImageRange& images, const float* dy,
                           const std::int8_t* chosen, float* dx) {
   const std::int64_t stride = images.stride;
-  const WindowSteps steps(product, stride);
-  for_product_blocks(product, images, [&](auto block, std::int64_t image) {
-    using Block = decltype(block);
-    for (int output = 0; output < product.outputs; ++output) {
-      if (product.first[output] == product.first[output + 1]) continue;
-      if (chosen != nullptr) {
-        std::int64_t at = output * (product.points() / 4) * stride + image;
-        for (int row = 0; row < product.height; row += 2) {
-          for (int column = 0; column < product.width; column += 2, at += stride) {
-            Vector gradient[4][Block::kVectors];
-            for (int v = 0; v < Block::kVectors; ++v) {
-              const Vector whole = block.load(dy + at, v);
-              const Choice choice = block.load(chosen + at, v);
-              for (int p = 0; p < 4; ++p) gradient[p][v] = choice.where(p, whole);
-            }
-            spread(product, output, dx + (row * product.row_step + column * product.column_step) * stride + image, stride,
-                   steps.at, block, gradient);
-          }
-        }
-        continue;
+  if (product.runs == nullptr) {
+    for_product_blocks(product, images, [&](auto block, std::int64_t image) {
+      clear(product.input_points, stride, block, dx + image);
+      for (int output = 0; output < product.outputs; ++output) {
+        const std::int32_t begin = product.first[output];
+        const std::int32_t end = product.first[output + 1];
+        if (begin < end) spread_output(product, begin, end, stride, dy + output * stride + image, block, dx + image);
       }
-      const float* from = dy + output * product.points() * stride + image;
-      for (int row = 0; row < product.height; ++row, from += product.width * stride) {
-        for_fours(product.width, [&](auto tile, int column) {
-          constexpr int kPoints = decltype(tile)::kValue;
-          std::int64_t step[kPoints];
-          Vector gradient[kPoints][Block::kVectors];
-          for (int p = 0; p < kPoints; ++p) {
-            step[p] = p * product.column_step * stride;
-            for (int v = 0; v < Block::kVectors; ++v) gradient[p][v] = block.load(from + (column + p) * stride, v);
-          }
-          spread(product, output, dx + (row * product.row_step + column * product.column_step) * stride + image, stride,
-                 step, block, gradient);
-        });
+    });
+    return;
+  }
+  const std::int64_t points = (chosen == nullptr ? product.points() : product.points() / 4) * stride;
+  for_product_blocks(product, images, [&](auto block, std::int64_t image) {
+    // One input channel after another: what is added to it is in the first-level cache meanwhile.
+    const SparseProduct::Run* run = product.runs;
+    const SparseProduct::Run* last = run + product.run_count;
+    for (std::int64_t channel = 0; channel * product.channel_points < product.input_points; ++channel) {
+      clear(product.channel_points, stride, block, dx + channel * product.channel_points * stride + image);
+      for (; run != last && run->channel == channel; ++run) {
+        const std::int64_t from = run->output * points + image;
+        if (chosen == nullptr) {
+          spread_output(product, run->begin, run->end, stride, dy + from, block, dx + image);
+        } else {
+          spread_maxima(product, run->begin, run->end, stride, dy + from, chosen + from, block, dx + image);
+        }
       }
     }
   });

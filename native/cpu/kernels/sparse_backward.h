@@ -4,7 +4,6 @@
 
 namespace olmp::OLMP_ISA {
 
-void sparse_clear(std::int64_t points, const ImageRange& images, float* dx);
 void sparse_backward_data(const SparseProduct& product, const ImageRange& images, const float* dy,
                           const std::int8_t* chosen, float* dx);
 void sparse_backward_weights(const SparseProduct& product, const ImageRange& images, const float* x, const float* dy,
