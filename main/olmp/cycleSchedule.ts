@@ -14,19 +14,39 @@ export function stageOf(stages: CycleStage[], kept: number, total: number): Cycl
 }
 
 /** The next cycle of a net that keeps `kept`; null where the goal's smallest size is reached or nothing can go. A size
- *  asked for is not passed over: the cycle that would, ends on it. */
+ *  asked for is not passed over: the cycle that would, ends on it. It is an end, so that it is retrained for as long as any;
+ *  and so is a step made smaller because a larger one lost too much: `caution` times it was halved, but no further than to
+ *  the smallest of the stages. */
 export function nextCycle(
   stages: CycleStage[],
   goal: CycleGoal,
   kept: number,
   total: number,
+  caution = 0,
 ): CycleStep | null {
   const sizes = goal.kind === 'size' ? goal.kept : []
   const next = sizes.find((size) => size < kept)
   if (goal.kind === 'size' && next === undefined) return null
   const { removed, iterations } = stageOf(stages, kept, total)
-  const target = Math.max(next ?? 1, Math.min(kept - 1, Math.floor(kept * (1 - removed))))
-  return target < kept ? { target, iterations } : null
+  const share = 1 - stepOf(stages, removed, caution)
+  const target = Math.max(next ?? 1, Math.min(kept - 1, Math.floor(kept * share)))
+  if (target >= kept) return null
+  const isEnd = target === next || caution > 0
+  return { target, iterations: isEnd ? Math.max(...stages.map((stage) => stage.iterations)) : iterations }
+}
+
+/** Whether the next cycle could be made smaller. */
+export function canHalve(stages: CycleStage[], kept: number, total: number, caution: number): boolean {
+  return stepOf(stages, stageOf(stages, kept, total).removed, caution) > smallestStep(stages)
+}
+
+/** Halves are of the logarithm of what is left: two of them remove as much as the whole. */
+function stepOf(stages: CycleStage[], removed: number, caution: number): number {
+  return caution === 0 ? removed : Math.max(smallestStep(stages), 1 - (1 - removed) ** (1 / 2 ** caution))
+}
+
+function smallestStep(stages: CycleStage[]): number {
+  return Math.min(...stages.map(({ removed }) => removed))
 }
 
 /** Where a goal without a size is taken to end, for the progress shown. */
@@ -38,10 +58,11 @@ export function plannedCycles(
   goal: CycleGoal,
   kept: number,
   total: number,
+  caution = 0,
 ): CycleStep[] {
   const steps: CycleStep[] = []
   for (let left = kept; left > total / LARGEST_COMPRESSION || goal.kind === 'size';) {
-    const step = nextCycle(stages, goal, left, total)
+    const step = nextCycle(stages, goal, left, total, caution)
     if (step === null) break
     steps.push(step)
     left = step.target

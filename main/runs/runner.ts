@@ -10,7 +10,7 @@ import { Compressor, type CheckpointPoint, type LoopState } from '../olmp/compre
 import { CycleLoop, type CycleCheckpoint, type CycleState } from '../olmp/CycleLoop'
 import { testLines } from '../olmp/logLines'
 import { testRecord, totalParameters } from '../olmp/records'
-import { isCycles, parseRunSettings, plannedIterations } from '../olmp/runSettings'
+import { isCycles, parseRunSettings, plannedIterations, type RunSettings } from '../olmp/runSettings'
 import {
   checkpointName,
   clearUp,
@@ -81,11 +81,17 @@ function ofCycles(state: State | undefined): CycleState | undefined {
   return state !== undefined && 'method' in state ? state : undefined
 }
 
-function validationOf(state: State, images: number | null): Pick<RunResult, 'validation'> {
-  const { chosen, reference } = ofCycles(state) ?? { chosen: null, reference: null }
-  const accuracy = chosen?.validationAccuracy ?? null
+function validationOf(
+  state: State,
+  settings: RunSettings,
+  images: number | null,
+): Pick<RunResult, 'validation'> {
+  const cycles = ofCycles(state)
+  const accuracy = cycles?.chosen?.validationAccuracy ?? null
+  const reference = cycles?.reference ?? null
   if (accuracy === null || reference === null || images === null) return {}
-  return { validation: { accuracy, referenceAccuracy: reference, images } }
+  const loss = isCycles(settings) && settings.goal.kind === 'accuracy' ? settings.goal.loss : undefined
+  return { validation: { accuracy, referenceAccuracy: reference, images, loss, against: cycles?.against } }
 }
 
 class Runner {
@@ -312,7 +318,7 @@ class Runner {
       seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
       peakResidentBytes: process.resourceUsage().maxRSS * 1024,
       cpuSeconds: this.cpuSeconds(),
-      ...validationOf(state, this.validationImages),
+      ...validationOf(state, this.request.settings, this.validationImages),
     }
   }
 
