@@ -8,7 +8,7 @@ import { count } from '../net/graph'
 import type { FrontRecord, RunEvent } from '../runs/types'
 import type { LoopNet } from './compress'
 import { CycleReport } from './CycleReport'
-import { canHalve, type CycleStep, nextCycle, plannedCycles } from './cycleSchedule'
+import { type CycleStep, nextCycle, plannedCycles, smallerStep } from './cycleSchedule'
 import type { CycleSettings, Reference } from './cycleSettings'
 import { searchSplit } from './layerSplit'
 import { Mt19937, type RandomState } from './mt19937'
@@ -33,8 +33,8 @@ export interface CycleState {
   against: Reference
   /** Cycles in a row whose net failed the goal of an accuracy, where their step could not be made smaller. */
   failures: number
-  /** How often the step was halved because a net failed the goal. */
-  caution: number
+  /** Share that one cycle may prune: less than 1 where more has failed the goal. */
+  largestStep: number
   /** Of the learning rates asked for: less than 1 where they were too large for the net. */
   rateShare: number
   /** The net that answers the goal, once the loop has ended. */
@@ -104,7 +104,7 @@ export class CycleLoop {
   private reference: number | null
   private against: Reference
   private failures: number
-  private caution: number
+  private largestStep: number
   private rateShare: number
   private chosen: FrontRecord | null
   private readonly seconds: CycleState['seconds']
@@ -126,7 +126,7 @@ export class CycleLoop {
     this.reference = state?.reference ?? null
     this.against = state?.against ?? (settings.goal.kind === 'accuracy' ? settings.goal.against : 'given')
     this.failures = state?.failures ?? 0
-    this.caution = state?.caution ?? 0
+    this.largestStep = state?.largestStep ?? 1
     this.rateShare = state?.rateShare ?? 1
     this.chosen = state?.chosen ?? null
     this.seconds = { ...(state?.seconds ?? { train: 0, search: 0, test: 0 }) }
@@ -162,7 +162,7 @@ export class CycleLoop {
       reference: this.reference,
       against: this.against,
       failures: this.failures,
-      caution: this.caution,
+      largestStep: this.largestStep,
       rateShare: this.rateShare,
       chosen: this.chosen,
       random: this.random.state(),
@@ -213,7 +213,7 @@ export class CycleLoop {
 
   private plannedCycles(): CycleStep[] {
     const { stages, goal } = this.settings
-    return plannedCycles(stages, goal, this.kept, this.total, this.caution)
+    return plannedCycles(stages, goal, this.kept, this.total, this.largestStep)
   }
 
   /** What the training of the cycles has that the fine-tuning has not. */
@@ -358,11 +358,12 @@ export class CycleLoop {
       this.failures = 0
       return
     }
-    if (!canHalve(this.settings.stages, kept, this.total, this.caution)) {
+    const smaller = smallerStep(this.settings.stages, kept, this.total, this.largestStep)
+    if (smaller === null) {
       this.failures += 1
       return
     }
-    this.caution += 1
+    this.largestStep = smaller
     await this.restore(this.best())
   }
 
@@ -390,7 +391,7 @@ export class CycleLoop {
   private async beginCycle(): Promise<boolean> {
     const { stages, goal, score } = this.settings
     if (this.failures >= FAILURES_TO_STOP) return false
-    const step = nextCycle(stages, goal, this.kept, this.total, this.caution)
+    const step = nextCycle(stages, goal, this.kept, this.total, this.largestStep)
     if (step === null) return false
     this.cycle += 1
     this.told.pruning(

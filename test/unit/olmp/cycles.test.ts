@@ -161,7 +161,7 @@ describe('CycleLoop', () => {
     expect(front.map(({ kept }) => kept)).toEqual([120, 84, 58, 70, 58, 63, 56, 50])
     expect(trial.loop.state().chosen?.kept).toBe(63)
     const lengths = front.map(({ iteration }, i) => iteration - (front[i - 1]?.iteration ?? 0))
-    expect(lengths).toEqual([15, 20, 20, 20, 20, 20, 20, 20])
+    expect(lengths).toEqual([15, 20, 20, 20, 20, 20, 20, 10])
   })
 
   it('goes on as if it had not stopped where nets fail, too', async () => {
