@@ -20,6 +20,7 @@ import {
   type Checkpoint,
   type CheckpointMetrics,
 } from './checkpoints'
+import { requireCycles } from './cycleNeeds'
 import { cycleSurroundings, resumeCycles } from './cycleRun'
 import { loopNet } from './loopNet'
 import { openModel, type OpenedModel } from './openModel'
@@ -118,6 +119,7 @@ class Runner {
       const started = this.folder.record.started ?? new Date().toISOString()
       await this.folder.update({ state: 'running', started, ended: null, error: null })
       opened = await this.open()
+      this.requirePossible(opened)
       const state = await this.begin(opened, checkpoint)
       // Stopped before there is anything to save: the next start begins here again.
       if (this.deps.signal?.aborted === true) return await this.stopped()
@@ -172,9 +174,14 @@ class Runner {
       onProgress: (text) =>
         this.emit({ kind: 'phase', phase: 'preparing', text, iteration: 0, iterations: this.total }),
     })
-    parseRunSettings(settings, opened.session.prunableLayers)
     for (const { level, message } of opened.model.notes) this.log(message, level)
     return opened
+  }
+
+  private requirePossible({ train, test, session }: OpenedModel): void {
+    const { settings } = this.request
+    parseRunSettings(settings, session.prunableLayers)
+    if (isCycles(settings) && train !== null && test !== null) requireCycles(train, test, settings)
   }
 
   /** Brings the session to where the run stands. */
