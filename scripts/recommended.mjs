@@ -2,7 +2,7 @@
 // with and without augmentation and a teacher.
 //
 //   node scripts/recommended.mjs NAME=FOLDER=RATIOS ... [--output FOLDER] [--seeds 101,102,103] [--jobs N]
-//       [--accuracy-loss 0.001] [--variants augmented,plain] [--flags '--effort standard']
+//       [--accuracy-loss 0.001] [--variants augmented,plain] [--flags='--effort standard']
 //
 // for example LeNet-300-100=resources/samples/lenet-300-100=113,150,175,205,222,250. A run passes all its budgets, largest
 // net first; --accuracy-loss adds one with that goal. A folder without weights, as those of scripts/nets, is copied into the
