@@ -109,6 +109,11 @@ describe.skipIf(addon === null).each(Object.entries(structures))('%s', (_, struc
     expect(compact.bytes).toBeLessThanOrEqual(masked.bytes)
     const { original, masked: beside, compact: small } = compact.sideBySide ?? {}
     expect(original).toBeDefined()
+    // what is told of the file is of the net in it, without auxiliary classifiers
+    if (!structure.layers.some((layer) => layer.includes('BatchNorm'))) {
+      expect(masked.sparsity.total).toBe(original?.parameters)
+      expect(masked.sparsity.kept).toBe(beside?.nonzero)
+    }
     expect(beside).toMatchObject({ parameters: original?.parameters, flops: original?.flops })
     expect(small?.parameters).toBeLessThanOrEqual(original?.parameters ?? 0)
     expect(small?.flops).toBeLessThanOrEqual(original?.flops ?? 0)
