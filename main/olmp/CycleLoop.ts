@@ -10,6 +10,7 @@ import type { LoopNet } from './compress'
 import { CycleReport } from './CycleReport'
 import { type CycleStep, nextCycle, plannedCycles, smallerStep } from './cycleSchedule'
 import type { CycleSettings, Reference } from './cycleSettings'
+import { standardError } from './heldOut'
 import { searchSplit } from './layerSplit'
 import { Mt19937, type RandomState } from './mt19937'
 import { keptParameters, totalParameters } from './records'
@@ -31,7 +32,7 @@ export interface CycleState {
   reference: number | null
   /** Whose it is. */
   against: Reference
-  /** Cycles in a row whose net failed the goal of an accuracy, where their step could not be made smaller. */
+  /** Cycles in a row whose net failed the goal of an accuracy; those within the standard error count half. */
   failures: number
   /** Share that one cycle may prune: less than 1 where more has failed the goal. */
   largestStep: number
@@ -86,7 +87,9 @@ export interface CycleLoopOptions {
 }
 
 const STRETCH_MS = 100
-/** One failure may be noise. */
+/** So many failures in a row make the step smaller; where it is the smallest, they end the run: one may be noise. One within
+ *  the standard error of the goal counts half. */
+const FAILURES_TO_HALVE = 1
 const FAILURES_TO_STOP = 2
 /** Rates that damage the net fall to a third, so often at most. */
 const SMALLEST_RATE_SHARE = 1 / 3 ** 6
@@ -358,13 +361,16 @@ export class CycleLoop {
       this.failures = 0
       return
     }
+    this.failures += this.answers(record, this.noiseOf(record)) ? 0.5 : 1
     const smaller = smallerStep(this.settings.stages, kept, this.total, this.largestStep)
-    if (smaller === null) {
-      this.failures += 1
-      return
-    }
+    if (smaller === null || this.failures < FAILURES_TO_HALVE) return
+    this.failures = 0
     this.largestStep = smaller
     await this.restore(this.best())
+  }
+
+  private noiseOf({ validationAccuracy }: FrontRecord): number {
+    return standardError(validationAccuracy ?? 0, this.options.validation?.images ?? 1)
   }
 
   /** The smallest net that answers the goal; the whole one where none does. */
@@ -373,11 +379,12 @@ export class CycleLoop {
     return answers.reduce((best, record) => (record.kept < best.kept ? record : best), this.front[0])
   }
 
-  /** Whether the net may be chosen. Any may for a size: which is reached is not a question of its accuracy. */
-  private answers({ validationAccuracy }: FrontRecord): boolean {
+  /** Whether the net may be chosen, or would be with so much more accuracy. Any may for a size: which is reached is not a
+   *  question of its accuracy. */
+  private answers({ validationAccuracy }: FrontRecord, more = 0): boolean {
     const { goal } = this.settings
     if (goal.kind === 'size' || validationAccuracy === null || this.reference === null) return true
-    return validationAccuracy >= this.reference - goal.loss
+    return validationAccuracy + more >= this.reference - goal.loss
   }
 
   private async choose(): Promise<void> {

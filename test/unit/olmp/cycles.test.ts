@@ -164,6 +164,20 @@ describe('CycleLoop', () => {
     expect(lengths).toEqual([15, 20, 20, 20, 20, 20, 20, 10])
   })
 
+  it('goes on past a net that fails within the standard error, and gives up after several', async () => {
+    // 100 images: the standard error of 0.9 is 0.03
+    const validate: Validate = async (session) => {
+      const kept = await keptOf(session)
+      return kept === 70 ? 0.88 : kept >= 45 ? 0.9 : 0.87
+    }
+    const stages = [{ above: 0, removed: 0.1, iterations: 10 }]
+    const trial = prepare(settingsOf(within, { stages }), { validate })
+    await trial.loop.run()
+    const sizes = frontOf(trial).map(({ kept }) => kept)
+    expect(sizes).toEqual([120, 108, 97, 87, 78, 70, 63, 56, 50, 45, 40, 36, 32, 28])
+    expect(trial.loop.state().chosen?.kept).toBe(45)
+  })
+
   it('goes on as if it had not stopped where nets fail, too', async () => {
     const validate: Validate = async (session) => ((await keptOf(session)) >= 60 ? 0.9 : 0.5)
     const whole = prepare(settingsOf(within), { validate, interval: 7 })
