@@ -24,6 +24,11 @@ export function formatPoints(difference: number): string {
   return t('units.points', { value: `${sign}${Math.abs(rounded).toFixed(2)}` })
 }
 
+/** A share in percentage points, without sign or unit: 0.001 -> 0.10 */
+export function inPoints(share: number): string {
+  return (share * 100).toFixed(2)
+}
+
 /** 297.68 -> 297.7× */
 export function formatRatio(ratio: number): string {
   return Number.isFinite(ratio) ? `${oneDecimal.format(ratio)}×` : '–'

@@ -7,6 +7,7 @@ import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
 import { augmentable, cycleRule, type CycleFacts } from '../olmp/cycleRule'
 import type { CycleGoal, CycleSettings, Effort, PruningScore, Reference } from '../olmp/cycleSettings'
+import { validationImages } from '../olmp/heldOut'
 import { isPresetName, ofLength, PRESET_NAMES, presetSettings, type PresetName } from '../olmp/presets'
 import { parseRunSettings, type RunSettings } from '../olmp/runSettings'
 import type { OlmpSettings } from '../olmp/settings'
@@ -84,7 +85,7 @@ function cyclesOf(facts: CycleFacts, flags: SettingsFlags): CycleSettings {
   const settings = cycleRule(facts, {
     effort: flags.effort ?? 'standard',
     goal: goalOf(facts, flags),
-    augment: (flags.augmentation ?? true) && augmentable(facts.datumShape),
+    augment: (flags.augmentation ?? true) && augmentable(facts),
     seed: flags.seed ?? 1,
   })
   return flags.score === undefined ? settings : { ...settings, score: flags.score }
@@ -92,21 +93,19 @@ function cyclesOf(facts: CycleFacts, flags: SettingsFlags): CycleSettings {
 
 /** Of accuracy where no size is asked for. */
 function goalOf(facts: CycleFacts, flags: SettingsFlags): CycleGoal {
-  const { target, accuracyLoss, validationImages, against } = flags
+  const { target, accuracyLoss, validationImages: images, against } = flags
   if (target === undefined) {
-    const images = validationImages ?? VALIDATION_IMAGES
     return {
       kind: 'accuracy',
       loss: accuracyLoss ?? ACCURACY_LOSS,
-      validationImages: images,
+      validationImages: images ?? validationImages(facts),
       against: against ?? 'given',
     }
   }
-  refuse({ accuracyLoss, validationImages, against }, 'a goal of accuracy, without --target')
+  refuse({ accuracyLoss, validationImages: images, against }, 'a goal of accuracy, without --target')
   return { kind: 'size', kept: target.map((ratio) => Math.floor(facts.prunableParameters / ratio)) }
 }
 
-const VALIDATION_IMAGES = 10_000
 const ACCURACY_LOSS = 0.001
 
 function refuse(flags: Record<string, unknown>, whose: string): void {

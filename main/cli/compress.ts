@@ -4,6 +4,7 @@ import path from 'node:path'
 
 import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
+import { standardError } from '../olmp/heldOut'
 import { extendRun } from '../runs/extendRun'
 import { moveRun } from '../runs/moveRun'
 import { RunFolder } from '../runs/RunFolder'
@@ -11,7 +12,7 @@ import { runCompression } from '../runs/runner'
 import type { ModelSource, RunEvent, RunRequest, RunResult } from '../runs/types'
 import { chooseSettings, type SettingsFlags } from './chooseSettings'
 import { cacheFolder } from './environment'
-import { bytes, duration, percent, ratio, sparsityLines } from './format'
+import { bytes, duration, integer, percent, points, ratio, sparsityLines } from './format'
 import type { Context } from './options'
 import type { Terminal } from './terminal'
 
@@ -163,9 +164,13 @@ function memoryLine({ peakResidentBytes }: RunResult): string[] {
 
 function validationLine({ validation }: RunResult): string[] {
   if (validation === undefined) return []
-  const { accuracy, referenceAccuracy, images } = validation
+  const { accuracy, referenceAccuracy, images, loss, against } = validation
+  const rule = loss === undefined ? '' : `, at most ${points(loss)} points below`
+  const whose = against === 'fine-tuned' ? 'the whole net fine-tuned without them' : 'the given net'
   return [
-    `Accuracy ${percent(accuracy)} on ${images} training images held out, by which it was chosen; reference ${percent(referenceAccuracy)}`,
+    `Accuracy ${percent(accuracy)} on ${integer(images)} training images held out, by which it was chosen ` +
+      `(standard error ${points(standardError(accuracy, images))} points)${rule} the reference's ` +
+      `${percent(referenceAccuracy)}, of ${whose}`,
   ]
 }
 

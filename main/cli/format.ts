@@ -4,6 +4,9 @@ import type { Sparsity } from '../runs/types'
 
 export const percent = (share: number): string => `${(share * 100).toFixed(2)}%`
 
+/** A share in percentage points, without a sign. */
+export const points = (share: number): string => (share * 100).toFixed(2)
+
 export const ratio = (value: number): string => `${value.toFixed(2)}x`
 
 export const integer = (value: number): string => value.toLocaleString('en-US')

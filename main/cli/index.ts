@@ -98,13 +98,14 @@ withEngine(withSource(program.command('compress')))
   )
   .option(
     '--validation-images <n>',
-    'training images held out for that (default: 10000)',
+    'training images held out for that (default: a sixth, and 10000 where that is no more than a third)',
     integerFrom('--validation-images', 1, 1e9),
   )
   .addOption(
     new Option(
       '--against <reference>',
-      'compared with the given net, or with it fine-tuned without them',
+      'compared with the given net, which may have seen them, or with it fine-tuned without them (default: given, ' +
+        'unless the fine-tuned net shows that it has learnt them by heart)',
     ).choices(REFERENCES),
   )
   .addOption(new Option('--score <score>', 'what decides which weights go').choices(PRUNING_SCORES))

@@ -113,9 +113,7 @@ async function runSolver(terminal: Terminal, opened: OpenedModel, iterations: nu
       throw new AppError(
         'diverged',
         `the loss stopped being a finite number at iteration ${session.iteration}`,
-        {
-          hint: 'lower base_lr in the solver',
-        },
+        { file: model.files.solver.chosen ?? undefined, hint: 'lower base_lr in the solver' },
       )
     }
     const width = net.trainOutputs.length + 2

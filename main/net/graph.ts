@@ -186,14 +186,12 @@ export interface LayerOf<T extends LayerType> {
   at?: SourceLocation
 }
 
-/** One phase of a net. Layers are in execution order; a blob is written before it is read; in-place layers have
- *  bottoms[0] === tops[0]. Inputs declared outside layers (`input:` / `input_dim:`) appear as Input layers.
- *  Split layers are not inserted: several layers may read one blob, and the engine sums their gradients. */
-/** A part of a dataset, decoded once and held in memory. */
+/** How a Data layer reads a part of its dataset. */
 export interface Sampling {
-  /** Range in the order of the keys. */
-  first: number
-  count: number
+  /** Items set aside for validation, by the engine's own draw (native/data/held_out.h): the same in every run. */
+  held: number
+  /** Those, or all others. */
+  part: 'held' | 'rest'
   /** A new permutation in every epoch, from `seed` and the epoch's number. */
   shuffle: boolean
   augmentation: Augmentation | null
@@ -210,6 +208,9 @@ export interface Augmentation {
   scale: number
 }
 
+/** One phase of a net. Layers are in execution order; a blob is written before it is read; in-place layers have
+ *  bottoms[0] === tops[0]. Inputs declared outside layers (`input:` / `input_dim:`) appear as Input layers.
+ *  Split layers are not inserted: several layers may read one blob, and the engine sums their gradients. */
 export interface NetGraph {
   name: string
   phase: Phase

@@ -4,21 +4,18 @@
 
 import type { KeptCounts, Session } from '../engine/binding'
 import { AppError } from '../net/errors'
+import { count } from '../net/graph'
 import type { FrontRecord, RunEvent } from '../runs/types'
 import type { LoopNet } from './compress'
 import { CycleReport } from './CycleReport'
-import { type CycleStep, nextCycle, plannedCycles, segmentRates } from './cycleSchedule'
-import type { CycleSettings } from './cycleSettings'
+import { type CycleStep, nextCycle, plannedCycles, smallerStep } from './cycleSchedule'
+import type { CycleSettings, Reference } from './cycleSettings'
+import { standardError } from './heldOut'
 import { searchSplit } from './layerSplit'
 import { Mt19937, type RandomState } from './mt19937'
 import { keptParameters, totalParameters } from './records'
+import { addLosses, isDamaged, isSettling, lengthOf, newSegment, nextRates, type Segment } from './segment'
 import { Stretch } from './stretch'
-
-/** A segment of training: the fine-tuning, or the retraining of a cycle. */
-interface Segment {
-  done: number
-  iterations: number
-}
 
 /** Where the loop stands; plain JSON. */
 export interface CycleState {
@@ -29,10 +26,18 @@ export interface CycleState {
   /** Training under way; null: between two cycles. */
   segment: Segment | null
   front: FrontRecord[]
+  /** Iteration of the net of the front that the next cycle prunes, or the one under way has pruned; null before the first. */
+  base: number | null
   /** Accuracy on the validation images that the goal compares with; null where it needs none or it is not known yet. */
   reference: number | null
-  /** Cycles in a row whose net failed the goal of an accuracy. */
+  /** Whose it is. */
+  against: Reference
+  /** Cycles in a row whose net failed the goal of an accuracy; those within the standard error count half. */
   failures: number
+  /** Share that one cycle may prune: less than 1 where more has failed the goal. */
+  largestStep: number
+  /** Of the learning rates asked for: less than 1 where they were too large for the net. */
+  rateShare: number
   /** The net that answers the goal, once the loop has ended. */
   chosen: FrontRecord | null
   random: RandomState
@@ -71,6 +76,10 @@ export interface CycleLoopOptions {
   writeCheckpoint: (point: CycleCheckpoint) => Promise<void>
   /** Removes what is dead without changing the net's function, but for rounding. */
   clean: () => Promise<void>
+  /** Parameters that no gradient moves but training forward does: BatchNorm's means, variances and their weight. */
+  statistics: number[]
+  /** Brings the parameters back that the run began with. */
+  restoreGiven: () => Promise<void>
   front: FrontKeeper
   /** null where the goal needs none. */
   validation: Validation | null
@@ -78,8 +87,12 @@ export interface CycleLoopOptions {
 }
 
 const STRETCH_MS = 100
-/** One failure may be noise. */
+/** So many failures in a row make the step smaller; where it is the smallest, they end the run: one may be noise. One within
+ *  the standard error of the goal counts half. */
+const FAILURES_TO_HALVE = 1
 const FAILURES_TO_STOP = 2
+/** Rates that damage the net fall to a third, so often at most. */
+const SMALLEST_RATE_SHARE = 1 / 3 ** 6
 
 export class CycleLoop {
   private readonly session: Session
@@ -90,8 +103,12 @@ export class CycleLoop {
   private cycle: number
   private segment: Segment | null
   private readonly front: FrontRecord[]
+  private base: number | null
   private reference: number | null
+  private against: Reference
   private failures: number
+  private largestStep: number
+  private rateShare: number
   private chosen: FrontRecord | null
   private readonly seconds: CycleState['seconds']
   private counts: KeptCounts[] = []
@@ -105,11 +122,15 @@ export class CycleLoop {
     this.random = new Mt19937([settings.seed])
     if (state !== undefined) this.random.setState(state.random)
     this.cycle = state?.cycle ?? 0
-    const fineTuning = { done: 0, iterations: settings.fineTune?.iterations ?? 0 }
+    const fineTuning = this.segmentOf(settings.fineTune?.iterations ?? 0)
     this.segment = state === undefined ? fineTuning : copy(state.segment)
     this.front = [...(state?.front ?? [])]
+    this.base = state?.base ?? null
     this.reference = state?.reference ?? null
+    this.against = state?.against ?? (settings.goal.kind === 'accuracy' ? settings.goal.against : 'given')
     this.failures = state?.failures ?? 0
+    this.largestStep = state?.largestStep ?? 1
+    this.rateShare = state?.rateShare ?? 1
     this.chosen = state?.chosen ?? null
     this.seconds = { ...(state?.seconds ?? { train: 0, search: 0, test: 0 }) }
     this.told = new CycleReport(net, options.onEvent)
@@ -140,8 +161,12 @@ export class CycleLoop {
       cycle: this.cycle,
       segment: copy(this.segment),
       front: [...this.front],
+      base: this.base,
       reference: this.reference,
+      against: this.against,
       failures: this.failures,
+      largestStep: this.largestStep,
+      rateShare: this.rateShare,
       chosen: this.chosen,
       random: this.random.state(),
       seconds: { ...this.seconds },
@@ -167,26 +192,31 @@ export class CycleLoop {
     if (state !== undefined) {
       if (this.cycle > 0) await this.session.freezeMasks(true)
       if (this.front.length > 0) await this.beginCycles()
-    } else if (validation !== null) {
-      const given = await this.timed('test', validation.accuracy)
-      this.told.given(given, validation.images)
-      const { goal } = this.settings
-      if (goal.kind === 'accuracy' && goal.against === 'given') this.reference = given
+      return
     }
+    this.told.goal(this.settings, this.counts, validation?.images ?? 0)
+    if (validation === null) return
+    const given = await this.timed('test', validation.accuracy)
+    this.told.given(given, validation.images, this.against)
+    if (this.against === 'given') this.reference = given
   }
 
   /** What is left to do as it would go if nothing more were found dead. */
   private plannedIterations(): number {
-    const current = this.segment === null ? 0 : this.segment.iterations - this.segment.done
+    const current = this.segment === null ? 0 : lengthOf(this.segment) - this.segment.done
     return this.plannedCycles().reduce(
-      (sum, { iterations }) => sum + iterations,
+      (sum, { iterations }) => sum + lengthOf(this.segmentOf(iterations)),
       this.session.iteration + current,
     )
   }
 
+  private segmentOf(iterations: number): Segment {
+    return newSegment(iterations, this.options.statistics.length > 0)
+  }
+
   private plannedCycles(): CycleStep[] {
     const { stages, goal } = this.settings
-    return plannedCycles(stages, goal, this.kept, this.total)
+    return plannedCycles(stages, goal, this.kept, this.total, this.largestStep)
   }
 
   /** What the training of the cycles has that the fine-tuning has not. */
@@ -204,37 +234,77 @@ export class CycleLoop {
     if (this.cycle === 0 && fineTune !== null) await this.session.setWeightDecay(fineTune.weightDecay)
     if (segment.done === 0) await this.session.resetHistory()
     let untilCheckpoint = this.options.checkpointIntervalIterations || Infinity
-    while (segment.done < segment.iterations && untilCheckpoint > 0 && !this.stopping) {
-      const count = Math.min(this.stretch.iterations, segment.iterations - segment.done, untilCheckpoint)
-      untilCheckpoint -= await this.trainStretch(segment, count)
+    const isOn = (): boolean => this.segment === segment && segment.done < lengthOf(segment)
+    while (isOn() && untilCheckpoint > 0 && !this.stopping) {
+      if (isSettling(segment) && segment.done === segment.iterations) await this.forgetStatistics()
+      untilCheckpoint -= await this.trainStretch(segment, Math.min(this.stretch.iterations, untilCheckpoint))
     }
-    if (segment.done === segment.iterations) await this.endSegment()
+    if (this.segment !== segment) return
+    if (segment.done === lengthOf(segment)) await this.endSegment(segment)
     else if (untilCheckpoint === 0) await this.checkpoint()
   }
 
-  private async trainStretch(segment: Segment, count: number): Promise<number> {
+  private async trainStretch(segment: Segment, most: number): Promise<number> {
     const { learningRate, warmup, fineTune } = this.settings
     const largest = this.cycle === 0 ? (fineTune?.learningRate ?? learningRate) : learningRate
-    const rates = segmentRates(largest, warmup, segment.iterations, segment.done, count)
+    const rates = nextRates(segment, most, this.rateShare * largest, warmup)
     const first = this.session.iteration + 1
     const started = performance.now()
     this.interruptible = true
-    const result = await this.timed('train', () => this.session.train(count, undefined, rates))
+    const result = await this.timed('train', () => this.session.train(rates.length, undefined, rates))
     this.interruptible = false
     this.stretch.took(result.completed, performance.now() - started)
-    segment.done += result.completed
+    addLosses(segment, result.rows, this.session.trainOutputs.length + 2)
     this.told.trained(first, result.rows, this.compression)
-    if (result.stop === 'nonFiniteLoss') {
-      throw new AppError(
-        'diverged',
-        `the loss stopped being a finite number at iteration ${first + result.completed}`,
-        { hint: 'lower the learning rate and start again' },
-      )
-    }
+    if (result.stop === 'nonFiniteLoss') await this.slowDown(first + result.completed)
     return result.completed
   }
 
-  private async endSegment(): Promise<void> {
+  /** Running statistics average over more iterations than a retraining may have, most of them of a net that has changed
+   *  since: they are measured anew on the net as it ends. At rate 0 nothing else moves once momentum is gone. */
+  private async forgetStatistics(): Promise<void> {
+    await this.session.resetHistory()
+    for (const index of this.options.statistics) {
+      const { shape } = this.session.parameters[index]
+      await this.session.setParameter(index, 'value', new Float32Array(count(shape)))
+    }
+  }
+
+  /** Throws away what rates too large for the net have made of it, and begins the segment anew with smaller ones. */
+  private async slowDown(diverged: number | null): Promise<void> {
+    this.rateShare /= 3
+    if (this.rateShare < SMALLEST_RATE_SHARE) {
+      throw new AppError('diverged', `the loss stopped being a finite number at iteration ${diverged}`, {
+        hint: 'even much smaller learning rates do not train this net: look at its data (scale, mean, labels)',
+      })
+    }
+    this.told.slower(this.session.iteration, diverged, this.rateShare)
+    if (this.cycle === 0) {
+      await this.options.restoreGiven()
+      this.segment = this.segmentOf(this.settings.fineTune?.iterations ?? 0)
+      return
+    }
+    await this.restore(this.baseRecord())
+    this.segment = null
+    this.cycle -= 1
+  }
+
+  private baseRecord(): FrontRecord {
+    return this.front.find(({ iteration }) => iteration === this.base) ?? this.front[this.front.length - 1]
+  }
+
+  private async restore(record: FrontRecord): Promise<void> {
+    await this.options.front.restore(record)
+    this.base = record.iteration
+    this.counts = await this.session.keptCounts()
+    this.told.restored(this.session.iteration, this.counts, this.plannedIterations(), record)
+  }
+
+  private async endSegment(segment: Segment): Promise<void> {
+    if (isDamaged(segment) && this.rateShare / 3 >= SMALLEST_RATE_SHARE) {
+      await this.slowDown(null)
+      return
+    }
     this.segment = null
     if (this.cycle === 0) {
       if (this.settings.distillation !== null) await this.timed('train', () => this.session.computeTeacher())
@@ -247,7 +317,6 @@ export class CycleLoop {
   /** The net at the end of a cycle: tested, validated where the goal needs it, and kept on the front. */
   private async measure(): Promise<void> {
     const { net, validation, front } = this.options
-    const { goal } = this.settings
     const iteration = this.session.iteration
     const values = await this.timed('test', async () => {
       await this.session.rewind('TEST')
@@ -255,8 +324,6 @@ export class CycleLoop {
     })
     const test = this.told.tested(iteration, values, this.compression)
     const validated = validation === null ? null : await this.timed('test', validation.accuracy)
-    if (this.cycle === 0 && goal.kind === 'accuracy' && goal.against === 'fine-tuned')
-      this.reference = validated
     const record: FrontRecord = {
       iteration,
       cycle: this.cycle,
@@ -269,33 +336,69 @@ export class CycleLoop {
     await front.keep(record)
     this.front.push(record)
     this.told.onFront(record)
-    this.failures = this.answers(record) ? 0 : this.failures + 1
+    const before = this.baseRecord()
+    this.base = iteration
+    if (this.cycle === 0) this.takeReference(record)
+    else await this.judge(record, before)
   }
 
-  /** Whether the net may be chosen. Any may for a size: which is reached is not a question of its accuracy. */
-  private answers({ validationAccuracy }: FrontRecord): boolean {
+  /** The whole net, fine-tuned without the images held out, is what the goal compares with where it asks for that; and where
+   *  that net fails the goal itself, which tells that the given one has learnt those images by heart. */
+  private takeReference(record: FrontRecord): void {
+    const { validation, settings } = this.options
+    if (validation === null || record.validationAccuracy === null) return
+    const seen = !this.answers(record)
+    if (this.against === 'given' && !seen) return
+    this.against = 'fine-tuned'
+    this.reference = record.validationAccuracy
+    this.told.fineTuned(this.reference, validation.images, seen && settings.goal.kind === 'accuracy')
+  }
+
+  /** A net that fails the goal of an accuracy is given up for smaller steps from the smallest that answers it, as long as
+   *  there are any: a large step with its short retraining loses more than its size asks for. */
+  private async judge(record: FrontRecord, { kept }: FrontRecord): Promise<void> {
+    if (this.answers(record)) {
+      this.failures = 0
+      return
+    }
+    this.failures += this.answers(record, this.noiseOf(record)) ? 0.5 : 1
+    const smaller = smallerStep(this.settings.stages, kept, this.total, this.largestStep)
+    if (smaller === null || this.failures < FAILURES_TO_HALVE) return
+    this.failures = 0
+    this.largestStep = smaller
+    await this.restore(this.best())
+  }
+
+  private noiseOf({ validationAccuracy }: FrontRecord): number {
+    return standardError(validationAccuracy ?? 0, this.options.validation?.images ?? 1)
+  }
+
+  /** The smallest net that answers the goal; the whole one where none does. */
+  private best(): FrontRecord {
+    const answers = this.front.filter((record) => this.answers(record))
+    return answers.reduce((best, record) => (record.kept < best.kept ? record : best), this.front[0])
+  }
+
+  /** Whether the net may be chosen, or would be with so much more accuracy. Any may for a size: which is reached is not a
+   *  question of its accuracy. */
+  private answers({ validationAccuracy }: FrontRecord, more = 0): boolean {
     const { goal } = this.settings
     if (goal.kind === 'size' || validationAccuracy === null || this.reference === null) return true
-    return validationAccuracy >= this.reference - goal.loss
+    return validationAccuracy + more >= this.reference - goal.loss
   }
 
-  /** The smallest that answers the goal; the whole net where none does. */
   private async choose(): Promise<void> {
-    const chosen = this.front.findLast((record) => this.answers(record)) ?? this.front[0]
-    if (chosen !== this.front[this.front.length - 1]) {
-      await this.options.front.restore(chosen)
-      this.counts = await this.session.keptCounts()
-      this.told.pruned(this.session.iteration, this.counts, this.session.iteration)
-    }
+    const chosen = this.best()
+    if (chosen.iteration !== this.base) await this.restore(chosen)
     this.chosen = chosen
-    this.told.chosen(chosen, this.reference)
+    this.told.chosen(chosen, this.reference, this.options.validation?.images ?? 0)
   }
 
   /** False where the goal is reached. */
   private async beginCycle(): Promise<boolean> {
     const { stages, goal, score } = this.settings
     if (this.failures >= FAILURES_TO_STOP) return false
-    const step = nextCycle(stages, goal, this.kept, this.total)
+    const step = nextCycle(stages, goal, this.kept, this.total, this.largestStep)
     if (step === null) return false
     this.cycle += 1
     this.told.pruning(
@@ -313,7 +416,7 @@ export class CycleLoop {
       await this.session.freezeMasks(true)
     })
     this.counts = await this.session.keptCounts()
-    this.segment = { done: 0, iterations: step.iterations }
+    this.segment = this.segmentOf(step.iterations)
     this.told.pruned(this.session.iteration, this.counts, this.plannedIterations())
     return true
   }

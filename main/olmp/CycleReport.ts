@@ -3,6 +3,9 @@
 import type { KeptCounts } from '../engine/binding'
 import type { FrontRecord, RunCycle, RunEvent, TestRecord } from '../runs/types'
 import type { LoopNet } from './compress'
+import { plannedCycles } from './cycleSchedule'
+import type { CycleSettings, Reference } from './cycleSettings'
+import { standardError } from './heldOut'
 import type { SplitFound } from './layerSplit'
 import { testLines, trainLines } from './logLines'
 import { densitiesOf, iterationRecords, keptParameters, testRecord, totalParameters } from './records'
@@ -10,7 +13,10 @@ import { densitiesOf, iterationRecords, keptParameters, testRecord, totalParamet
 /** Caffe's lines of the training appear so often. */
 const DISPLAY_INTERVAL = 100
 
-const percent = (share: number): string => `${(100 * share).toFixed(2)}%`
+const points = (share: number): string => (100 * share).toFixed(2)
+const percent = (share: number): string => `${points(share)}%`
+const noise = (accuracy: number, images: number): string =>
+  ` (standard error ${points(standardError(accuracy, images))} points)`
 
 export class CycleReport {
   private lastPhase = ''
@@ -27,12 +33,62 @@ export class CycleReport {
     if (!resumed) this.densities(iteration, counts)
   }
 
-  /** Of the given net on the validation images. */
-  given(accuracy: number, images: number): void {
-    const error = Math.sqrt((accuracy * (1 - accuracy)) / images)
+  goal({ goal, stages, fineTune }: CycleSettings, counts: KeptCounts[], images: number): void {
+    const total = totalParameters(counts)
+    if (goal.kind === 'size') {
+      const sizes = goal.kept.map((kept) => `${kept} (${(total / kept).toFixed(1)}x)`).join(', ')
+      const cycles = plannedCycles(stages, goal, total, total)
+      const iterations = cycles.reduce((sum, step) => sum + step.iterations, fineTune?.iterations ?? 0)
+      this.log(
+        `Goal: at most ${sizes} of ${total} parameters, all training images trained on; ` +
+          `about ${cycles.length} cycles and ${iterations} iterations`,
+      )
+      return
+    }
     this.log(
-      `The given net has ${percent(accuracy)} on the ${images} training images held out (standard error ` +
-        `${percent(error)}); it may have been trained on them, which makes it look better than it is`,
+      `Goal: the smallest net that loses at most ${points(goal.loss)} points of accuracy on ${images} training images held ` +
+        'out: a fixed random part of every class, never trained on. The test set is only reported',
+    )
+  }
+
+  /** Of the given net on the validation images. */
+  given(accuracy: number, images: number, against: Reference): void {
+    const own = `The given net has ${percent(accuracy)} on the images held out${noise(accuracy, images)}.`
+    const seen = 'It may have been trained on them, which makes it look better than it is'
+    const instead =
+      against === 'given'
+        ? '; --against fine-tuned compares with the whole net fine-tuned without them'
+        : ': the goal compares with the whole net fine-tuned without them, which comes first'
+    this.log(`${own} ${seen}${instead}`)
+  }
+
+  /** The whole net, trained on without the validation images, is what the goal compares with. `instead`: of the given one,
+   *  because that one has learnt them by heart. */
+  fineTuned(accuracy: number, images: number, instead: boolean): void {
+    this.log(`The whole net fine-tuned without them has ${percent(accuracy)}${noise(accuracy, images)}`)
+    if (!instead) return
+    this.log(
+      'It fails the goal itself: the given net has learnt the images held out by heart. The goal compares with the ' +
+        'fine-tuned net from here on',
+    )
+  }
+
+  /** Cycles go on from an earlier net. */
+  restored(iteration: number, counts: KeptCounts[], planned: number, { cycle }: FrontRecord): void {
+    this.log(
+      `Iteration ${iteration}, back to the net of ${cycle === 0 ? 'before the first cycle' : `cycle ${cycle}`}`,
+    )
+    this.pruned(iteration, counts, planned)
+  }
+
+  /** `diverged`: the iteration at which the loss was no number; null where it only rose. */
+  slower(iteration: number, diverged: number | null, share: number): void {
+    const what =
+      diverged === null
+        ? `training up to iteration ${iteration} ended with a much larger loss than it began with`
+        : `the loss stopped being a finite number at iteration ${diverged}`
+    this.log(
+      `Learning rates are too large for this net (${what}): the training is repeated with ${share.toPrecision(2)} of them`,
     )
   }
 
@@ -92,11 +148,12 @@ export class CycleReport {
   chosen(
     { compression, testAccuracy, validationAccuracy, cycle }: FrontRecord,
     reference: number | null,
+    images: number,
   ): void {
     const validation =
       validationAccuracy === null || reference === null
         ? ''
-        : `, validation accuracy ${percent(validationAccuracy)} against ${percent(reference)}`
+        : `, validation accuracy ${percent(validationAccuracy)}${noise(validationAccuracy, images)} against ${percent(reference)}`
     this.log(
       `Chosen: the net of cycle ${cycle}, ${compression.toFixed(1)}x, accuracy ${percent(testAccuracy)} on the test set${validation}`,
     )

@@ -2,7 +2,7 @@
 // nets on which the method was worked out (fully connected: LeNet-300-100; convolutional: LeNet-5), no names.
 
 import type { NetFacts } from './presets'
-import type { Augmentation } from '../net/graph'
+import { count, type Augmentation } from '../net/graph'
 import type { CycleGoal, CycleSettings, CycleStage, Effort } from './cycleSettings'
 
 interface Training {
@@ -17,7 +17,8 @@ interface Row {
   plain: Training
   /** `epochs` of the training data in place of iterations. */
   stages: { above: number; removed: number; epochs: number }[]
-  fisherBatches: number
+  /** Whose gradients make the Fisher information of a cycle. */
+  fisherImages: number
   fineTune: { epochs: number; rateFactor: number; weightDecay: number }
 }
 
@@ -29,7 +30,7 @@ const FULLY_CONNECTED: Row = {
     { above: 0.0094, removed: 0.12, epochs: 5.3 },
     { above: 0, removed: 0.03, epochs: 5.3 },
   ],
-  fisherBatches: 200,
+  fisherImages: 12_800,
   fineTune: { epochs: 32, rateFactor: 5, weightDecay: 5e-4 },
 }
 
@@ -41,7 +42,7 @@ const CONVOLUTIONAL: Row = {
     { above: 0.0056, removed: 0.12, epochs: 3.4 },
     { above: 0, removed: 0.03, epochs: 3.4 },
   ],
-  fisherBatches: 60,
+  fisherImages: 3_840,
   fineTune: { epochs: 6.4, rateFactor: 3, weightDecay: 5e-4 },
 }
 
@@ -68,13 +69,25 @@ const EFFORT: Record<Effort, { epochs: number; step: number }> = {
 /** Of one cycle, or what dies with the pruned would be much more than they. */
 const LARGEST_REMOVED = 0.6
 
+/** Iterations of a thorough retraining at least: an epoch of few images is too short to recover in (the published search
+ *  for AlexNet left as many between two prunings). */
+const LEAST_ITERATIONS = 250
+
+/** Training goes no faster than this where the solver does not itself: nets that need batch normalisation to train at 0.1
+ *  fall apart at 0.5. */
+const LARGEST_RATE = 0.1
+
 const AUGMENTATION: Augmentation = { copies: 4, cleanShare: 0.25, shift: 1, rotate: 8, scale: 0.08 }
 
 export interface CycleFacts extends NetFacts {
-  /** base_lr of the folder's solver. */
+  /** Of the folder's solver (comparableRate). */
   baseLearningRate: number
   /** (C, H, W) of a training datum. */
   datumShape: [number, number, number]
+  /** Data stored as floats: no pictures. */
+  floatData: boolean
+  /** batch_size of the test net. */
+  testBatch: number
 }
 
 export interface CycleChoices {
@@ -91,7 +104,9 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
   const { rateFactor, weightDecay } = choices.augment ? row.augmented : row.plain
   const { epochs, step } = EFFORT[choices.effort]
   const iterations = (count: number): number =>
-    Math.max(1, Math.round((count * epochs * facts.trainImages) / facts.trainBatch))
+    Math.round(Math.max(LEAST_ITERATIONS * epochs, (count * epochs * facts.trainImages) / facts.trainBatch))
+  const rate = (factor: number): number =>
+    Math.max(facts.baseLearningRate, Math.min(LARGEST_RATE, factor * facts.baseLearningRate))
   const stages = row.stages.map(({ above, removed, epochs: count }): CycleStage => ({
     above,
     removed: Math.min(LARGEST_REMOVED, 1 - (1 - removed) ** step),
@@ -103,50 +118,67 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
     effort: choices.effort,
     goal: choices.goal,
     score: 'fisher',
-    learningRate: rateFactor * facts.baseLearningRate,
+    learningRate: rate(rateFactor),
     weightDecay,
     warmup: Math.min(100, Math.ceil(stages[0].iterations / 10)),
     stages,
-    fisherBatches: row.fisherBatches,
+    fisherBatches: batches(row.fisherImages, facts),
     damping: 1e-3,
     search: {
       evaluations: 400,
       population: 10,
       stepSize: 0.3,
       bound: 4,
-      sampleBatches: sampleBatches(facts),
+      sampleBatches: batches(sampleImages(facts), facts),
     },
     fineTune: needsFineTuning(choices)
       ? {
           iterations: iterations(fineTune.epochs),
-          learningRate: fineTune.rateFactor * facts.baseLearningRate,
+          learningRate: rate(fineTune.rateFactor),
           weightDecay: fineTune.weightDecay,
         }
       : null,
-    augmentation: choices.augment ? { ...AUGMENTATION } : null,
+    augmentation: choices.augment ? { ...AUGMENTATION, copies: Math.max(2, copiesFitting(facts)) } : null,
     distillation: choices.augment ? { weight: 0.5, temperature: 2 } : null,
     seed: choices.seed,
   }
 }
 
-/** Its copies teach the whole net first; and a goal may ask for it. */
+/** Copies teach the whole net first; and a goal of an accuracy needs a whole net that has not seen the images held out, to
+ *  compare with it where the given one has. */
 function needsFineTuning({ augment, goal }: CycleChoices): boolean {
-  return augment || (goal.kind === 'accuracy' && goal.against === 'fine-tuned')
+  return augment || goal.kind === 'accuracy'
 }
 
 const SMALLEST_IMAGE = 16
 const LARGEST_IMAGE = 96
+const LARGEST_COPIES_BYTES = 2 ** 30
 
 /** Whether copies of the data shifted by a pixel, turned and scaled by a little keep their labels and fit in memory: small
  *  pictures. Large ones are cropped and mirrored by their Data layer already; what is not a picture is left alone. */
-export function augmentable([channels, height, width]: [number, number, number]): boolean {
+export function augmentable(facts: Pick<CycleFacts, 'datumShape' | 'floatData' | 'trainImages'>): boolean {
+  const [channels, height, width] = facts.datumShape
   const fits = (size: number): boolean => size >= SMALLEST_IMAGE && size <= LARGEST_IMAGE
-  return (channels === 1 || channels === 3) && fits(height) && fits(width)
+  const isPicture = !facts.floatData && (channels === 1 || channels === 3) && fits(height) && fits(width)
+  return isPicture && copiesFitting(facts) >= 2
 }
 
-/** About 2,048 images. */
-function sampleBatches({ trainBatch }: NetFacts): number {
-  return Math.max(1, Math.round(2048 / trainBatch))
+function copiesFitting({ datumShape, trainImages }: Pick<CycleFacts, 'datumShape' | 'trainImages'>): number {
+  const bytes = trainImages * count(datumShape)
+  return Math.min(AUGMENTATION.copies, Math.floor(LARGEST_COPIES_BYTES / bytes))
+}
+
+const SAMPLE_IMAGES = 2048
+const LARGEST_SAMPLE_BYTES = 2 ** 28
+
+/** Held in memory, as floats, by a search of the spread over layers. */
+function sampleImages({ datumShape }: CycleFacts): number {
+  return Math.min(SAMPLE_IMAGES, LARGEST_SAMPLE_BYTES / (4 * count(datumShape)))
+}
+
+/** Whole batches of so many images, and of no more than there are. */
+function batches(images: number, { trainBatch, trainImages }: NetFacts): number {
+  return Math.max(1, Math.ceil(Math.min(images, trainImages) / trainBatch))
 }
 
 function rowFor({ prunableTypes, prunableParameters }: NetFacts): Row {

@@ -18,8 +18,8 @@ export type CycleGoal =
   /** Down to the last of these sizes, stopping at each: parameters kept at most, largest first. All training data is
    *  trained on. */
   | { kind: 'size'; kept: number[] }
-  /** The smallest net that loses at most `loss` (0..1) of accuracy on the last `validationImages` training images, which
-   *  are not trained on: against the given net, which may have seen them, or the one fine-tuned without them. */
+  /** The smallest net that loses at most `loss` (0..1) of accuracy on `validationImages` training images, a fixed random part
+   *  that is not trained on: against the given net, which may have seen them, or the one fine-tuned without them. */
   | { kind: 'accuracy'; loss: number; validationImages: number; against: Reference }
 
 export type Reference = 'given' | 'fine-tuned'

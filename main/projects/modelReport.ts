@@ -8,6 +8,7 @@ import { AppError, describeError } from '../net/errors'
 import { count, isPrunable, type LayerOf, type NetGraph, type Phase } from '../net/graph'
 import type { CycleFacts } from '../olmp/cycleRule'
 import { generalRule } from '../olmp/presets'
+import { comparableRate } from '../olmp/solverRate'
 import type { OlmpSettings } from '../olmp/settings'
 import type { DatasetFact, FileChoice, LayerFact, ModelReport, ObstacleCode } from './types'
 import type { ModelSource } from '../runs/types'
@@ -109,18 +110,24 @@ function suggestedSettings(model: ImportedModel): OlmpSettings | null {
 }
 
 /** null where there is no training data, or nothing says how to train. */
-export function netFacts({ train, data, solver }: ImportedModel): CycleFacts | null {
-  const source = train?.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
-  const images = data.find(({ phase }) => phase === 'TRAIN')?.info?.entries
-  if (train === null || source === undefined || images === undefined || solver === null) return null
+export function netFacts({ train, test, data, solver }: ImportedModel): CycleFacts | null {
+  const source = dataLayer(train)
+  const info = data.find(({ phase }) => phase === 'TRAIN')?.info
+  if (train === null || source === undefined || !info || solver === null) return null
   return {
     prunableTypes: prunableLayers(train).map(({ type }) => type),
     prunableParameters: prunableCount(train),
-    trainImages: images,
+    trainImages: info.entries,
     trainBatch: source.params.batch_size,
-    baseLearningRate: solver.base_lr,
+    baseLearningRate: comparableRate(solver),
     datumShape: source.params.datum_shape,
+    floatData: info.floatData,
+    testBatch: dataLayer(test)?.params.batch_size ?? 1,
   }
+}
+
+function dataLayer(graph: NetGraph | null): LayerOf<'Data'> | undefined {
+  return graph?.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
 }
 
 async function fileSize(file: string): Promise<number | null> {

@@ -1,5 +1,7 @@
 // The parts of a report that are figures and tables.
 
+import { standardError } from '../olmp/heldOut'
+import type { ValidationResult } from '../runs/types'
 import { bytes, date, duration, integer, percent, points, ratio, unknown } from './figures'
 import { html, type Markup, nothing } from './markup'
 import { facts, table } from './table'
@@ -35,9 +37,23 @@ export function figuresSection(data: ReportData, texts: ReportTexts): Markup {
       ${figure(words.reference, 'reference', percent(reference), [
         model === null ? '' : words.referenceDetail(integer(model.testImages)),
       ])}
+      ${result?.validation === undefined ? nothing : validationFigure(result.validation, texts)}
       ${result === null ? nothing : timeFigure(result.seconds, texts)}
     </div>
   </section>`
+}
+
+/** What a goal of an accuracy was judged by, and how finely it can be. */
+function validationFigure(
+  { accuracy, referenceAccuracy, images, loss, against = 'given' }: ValidationResult,
+  { figures }: ReportTexts,
+): Markup {
+  const inPoints = (share: number): string => (100 * share).toFixed(2)
+  return figure(figures.validation, 'validation', percent(accuracy), [
+    figures.validationDetail(integer(images), inPoints(standardError(accuracy, images))),
+    figures.validationReference(percent(referenceAccuracy), figures.against[against]),
+    loss === undefined ? '' : figures.validationLoss(inPoints(loss)),
+  ])
 }
 
 function timeFigure(

@@ -7,15 +7,19 @@ import { AppError } from '../net/errors'
 import type { LayerOf, NetGraph } from '../net/graph'
 import type { CycleLoopOptions, CycleState, Validation } from '../olmp/CycleLoop'
 import type { CycleSettings } from '../olmp/cycleSettings'
+import { heldOut } from '../olmp/heldOut'
 import { accuracyOf } from '../olmp/records'
 import { sessionCleaner } from './cleanSession'
 import { ENGINE_STATE_FILE } from './checkpoints'
 import { keepOnFront, restoreFromFront } from './front'
 import { testNet } from './loopNet'
 import { batchOf, type OpenedModel } from './openModel'
-import { heldOut, sampled, withData } from './sampling'
+import { sampled, withData } from './sampling'
 
-export interface CycleSurroundings extends Pick<CycleLoopOptions, 'clean' | 'front' | 'validation'> {
+export interface CycleSurroundings extends Pick<
+  CycleLoopOptions,
+  'clean' | 'statistics' | 'restoreGiven' | 'front' | 'validation'
+> {
   close: () => Promise<void>
 }
 
@@ -29,6 +33,8 @@ export async function cycleSurroundings(
   const held = await openValidation(opened, settings, engine)
   return {
     clean: sessionCleaner(opened),
+    statistics: runningStatistics(opened),
+    restoreGiven: opened.reload,
     front: {
       keep: (record) => keepOnFront(runFolder, session, record),
       restore: async ({ iteration }) => {
@@ -38,6 +44,14 @@ export async function cycleSurroundings(
     validation: held,
     close: async () => held?.close(),
   }
+}
+
+function runningStatistics({ train, session }: OpenedModel): number[] {
+  const moving = (train?.layers ?? []).filter(
+    (layer) => layer.type === 'BatchNorm' && !layer.params.use_global_stats,
+  )
+  const names = new Set(moving.map(({ name }) => name))
+  return session.parameters.flatMap(({ layer }, index) => (names.has(layer) ? [index] : []))
 }
 
 interface EngineChoice {
@@ -93,8 +107,8 @@ async function openValidation(
   }
   const { source: path, datum_shape } = source.params
   const graph: NetGraph = sampled(withData(test, { source: path, datum_shape }), {
-    first: trainImages - held,
-    count: held,
+    held,
+    part: 'held',
     shuffle: false,
     augmentation: null,
     seed,

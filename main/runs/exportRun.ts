@@ -33,7 +33,7 @@ import { readBack } from './readBack'
 import { RunFolder } from './RunFolder'
 import { settingsOptions } from './sampling'
 import { compareModels, describeModel, writeForComparison, type WrittenModel } from './sideBySide'
-import { sessionSparsity } from './sparsity'
+import { sessionSparsity, sparsityOf as layersSparsity } from './sparsity'
 import type { ModelSource, Sparsity } from './types'
 
 export interface ExportDeps {
@@ -76,7 +76,7 @@ export async function exportModel(
       if (model.weights === null) throw new AppError('no-weights', 'the model has no weights', { file })
       return {
         checkpoint: at.checkpoint,
-        sparsity: at.sparsity,
+        sparsity: isOnnx(format) ? deployedSparsity(at) : at.sparsity,
         bytes: (await stat(file)).size,
         gzipBytes: sideBySide?.compact.gzipBytes ?? (await gzipSize(file, deps.signal)),
         opset: isOnnx(format) ? OPSET : null,
@@ -131,7 +131,7 @@ async function writeOnnxFile(
   deps: ExportDeps,
 ): Promise<{ verification: Verification; net: CompactNet }> {
   deps.onProgress?.({ stage: 'writing', done: 0, total: 0 })
-  const { sparsity, opened } = at
+  const { opened } = at
   const subject = await onnxSubject(at, deps)
   const whole = { graph: subject.deployGraph, blobs: maskedWeights(opened.session) }
   const net = isCompact(format) ? await compactNet(whole.graph, whole.blobs) : whole
@@ -142,9 +142,18 @@ async function writeOnnxFile(
     file,
     opset: OPSET,
     weightStorage: format.endsWith('-sparse') ? 'sparse' : 'dense',
-    info: infoOf(opened, sparsity),
+    info: infoOf(opened, deployedSparsity(at)),
   })
   return { verification: verificationOf(report), net }
+}
+
+/** Of the layers that the deployed net has: auxiliary classifiers have only helped to train it. */
+function deployedSparsity({
+  opened: { model },
+  sparsity: { layers },
+}: Pick<AtModel, 'opened' | 'sparsity'>): Sparsity {
+  const deployed = new Set(model.deploy?.layers.map(({ name }) => name))
+  return layersSparsity(layers.filter(({ name }) => deployed.has(name)))
 }
 
 function infoOf({ model }: OpenedModel, { compression, total, kept }: Sparsity): ModelInfo {
@@ -154,7 +163,7 @@ function infoOf({ model }: OpenedModel, { compression, total, kept }: Sparsity):
 /** The net as it is in the session, unverified. */
 async function writePlain(file: string, opened: OpenedModel, deps: ExportDeps): Promise<WrittenModel> {
   const { deployGraph: graph, preprocessing } = await onnxSubject({ opened }, deps)
-  const info = infoOf(opened, await sparsityOf(opened))
+  const info = infoOf(opened, deployedSparsity({ opened, sparsity: await sparsityOf(opened) }))
   const options = { opset: OPSET, preprocessing, info } as const
   const net = { graph, blobs: maskedWeights(opened.session), options }
   return writeForComparison(file, net, deps.signal)

@@ -78,6 +78,7 @@ export interface ExportedModel {
   created: string
   /** Name and iteration of the checkpoint it came from; null for a reference model. */
   checkpoint: { name: string; iteration: number } | null
+  /** Of the net in the file: an ONNX file has no auxiliary classifiers. */
   sparsity: Sparsity
   bytes: number
   /** gzip level 9 */
@@ -117,6 +118,7 @@ export type ModelOrigin =
 /** What an export found. */
 export interface ExportFacts {
   checkpoint: { name: string; iteration: number } | null
+  /** Of the net in the file: an ONNX file has no auxiliary classifiers. */
   sparsity: Sparsity
   bytes: number
   gzipBytes: number

@@ -52,6 +52,8 @@ export interface OpenedModel {
   testIterations: number
   /** Layers without stored weights, initialised by their fillers. */
   initialised: string[]
+  /** Puts the parameters of the weights into the session once more. */
+  reload: () => Promise<void>
   close(): Promise<void>
 }
 
@@ -71,12 +73,12 @@ export async function openModel(source: ModelSource, options: OpenOptions): Prom
       })
     }
     const session = await createSession(model, train, test, options)
-    const initialised = await loadWeights(needs.weights ? model.weights : null, session, [train, test]).catch(
-      async (error: unknown) => {
-        await session.close()
-        throw error
-      },
-    )
+    const load = (): Promise<string[]> =>
+      loadWeights(needs.weights ? model.weights : null, session, [train, test])
+    const initialised = await load().catch(async (error: unknown) => {
+      await session.close()
+      throw error
+    })
     const testImages = entries(model, test)
     return {
       model,
@@ -87,6 +89,9 @@ export async function openModel(source: ModelSource, options: OpenOptions): Prom
       testImages,
       testIterations: test === null ? 0 : testImages / batchOf(test),
       initialised,
+      async reload() {
+        await load()
+      },
       async close() {
         await session.close()
         if (model.weights !== null) releaseWeights(model.weights)

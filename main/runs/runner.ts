@@ -10,7 +10,7 @@ import { Compressor, type CheckpointPoint, type LoopState } from '../olmp/compre
 import { CycleLoop, type CycleCheckpoint, type CycleState } from '../olmp/CycleLoop'
 import { testLines } from '../olmp/logLines'
 import { testRecord, totalParameters } from '../olmp/records'
-import { isCycles, parseRunSettings, plannedIterations } from '../olmp/runSettings'
+import { isCycles, parseRunSettings, plannedIterations, type RunSettings } from '../olmp/runSettings'
 import {
   checkpointName,
   clearUp,
@@ -20,6 +20,7 @@ import {
   type Checkpoint,
   type CheckpointMetrics,
 } from './checkpoints'
+import { requireCycles } from './cycleNeeds'
 import { cycleSurroundings, resumeCycles } from './cycleRun'
 import { loopNet } from './loopNet'
 import { openModel, type OpenedModel } from './openModel'
@@ -81,11 +82,17 @@ function ofCycles(state: State | undefined): CycleState | undefined {
   return state !== undefined && 'method' in state ? state : undefined
 }
 
-function validationOf(state: State, images: number | null): Pick<RunResult, 'validation'> {
-  const { chosen, reference } = ofCycles(state) ?? { chosen: null, reference: null }
-  const accuracy = chosen?.validationAccuracy ?? null
+function validationOf(
+  state: State,
+  settings: RunSettings,
+  images: number | null,
+): Pick<RunResult, 'validation'> {
+  const cycles = ofCycles(state)
+  const accuracy = cycles?.chosen?.validationAccuracy ?? null
+  const reference = cycles?.reference ?? null
   if (accuracy === null || reference === null || images === null) return {}
-  return { validation: { accuracy, referenceAccuracy: reference, images } }
+  const loss = isCycles(settings) && settings.goal.kind === 'accuracy' ? settings.goal.loss : undefined
+  return { validation: { accuracy, referenceAccuracy: reference, images, loss, against: cycles?.against } }
 }
 
 class Runner {
@@ -112,6 +119,7 @@ class Runner {
       const started = this.folder.record.started ?? new Date().toISOString()
       await this.folder.update({ state: 'running', started, ended: null, error: null })
       opened = await this.open()
+      this.requirePossible(opened)
       const state = await this.begin(opened, checkpoint)
       // Stopped before there is anything to save: the next start begins here again.
       if (this.deps.signal?.aborted === true) return await this.stopped()
@@ -166,9 +174,14 @@ class Runner {
       onProgress: (text) =>
         this.emit({ kind: 'phase', phase: 'preparing', text, iteration: 0, iterations: this.total }),
     })
-    parseRunSettings(settings, opened.session.prunableLayers)
     for (const { level, message } of opened.model.notes) this.log(message, level)
     return opened
+  }
+
+  private requirePossible({ train, test, session }: OpenedModel): void {
+    const { settings } = this.request
+    parseRunSettings(settings, session.prunableLayers)
+    if (isCycles(settings) && train !== null && test !== null) requireCycles(train, test, settings)
   }
 
   /** Brings the session to where the run stands. */
@@ -312,7 +325,7 @@ class Runner {
       seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
       peakResidentBytes: process.resourceUsage().maxRSS * 1024,
       cpuSeconds: this.cpuSeconds(),
-      ...validationOf(state, this.validationImages),
+      ...validationOf(state, this.request.settings, this.validationImages),
     }
   }
 

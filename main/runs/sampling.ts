@@ -2,7 +2,9 @@
 
 import type { LayerOf, NetGraph, Sampling, SolverSpec } from '../net/graph'
 import type { CycleSettings } from '../olmp/cycleSettings'
+import { heldOut } from '../olmp/heldOut'
 import { isCycles, rateEncodingOf, type RunSettings } from '../olmp/runSettings'
+import { MOMENTUM } from '../olmp/solverRate'
 import type { OpenOptions } from './openModel'
 
 /** What openModel needs to know of a run's settings. */
@@ -22,24 +24,19 @@ export function settingsOptions(
 /** The cycles give rates and weight decay themselves; masked weights and other rules do not go together. */
 const CYCLES_SOLVER: Partial<SolverSpec> = {
   type: 'SGD',
-  momentum: 0.9,
+  momentum: MOMENTUM,
   regularization_type: 'L2',
   iter_size: 1,
 }
 
 function trainingSampling({ goal, augmentation, seed }: CycleSettings, images: number): Sampling {
   return {
-    first: 0,
-    count: images - (goal.kind === 'accuracy' ? heldOut(goal.validationImages, images) : 0),
+    held: goal.kind === 'accuracy' ? heldOut(goal.validationImages, images) : 0,
+    part: 'rest',
     shuffle: true,
     augmentation,
     seed,
   }
-}
-
-/** Of the images, those held out for validation: never more than half. */
-export function heldOut(wanted: number, images: number): number {
-  return Math.min(wanted, Math.floor(images / 2))
 }
 
 /** The graph with its Data layer sampled. */

@@ -2,6 +2,7 @@
 // the terminal command and (through preload/contract) the window.
 
 import type { ErrorRecord } from '../net/errors'
+import type { Reference } from '../olmp/cycleSettings'
 import type { RunSettings } from '../olmp/runSettings'
 
 /** Where the model and its data come from. Paths are absolute. */
@@ -133,6 +134,17 @@ export interface Sparsity {
   layers: LayerSparsity[]
 }
 
+/** How the net of a compression in cycles with a goal of accuracy was judged, on training images held out. */
+export interface ValidationResult {
+  accuracy: number
+  referenceAccuracy: number
+  images: number
+  /** Allowed below the reference; results of older versions lack this and the next. */
+  loss?: number
+  /** Whose accuracy it was compared with in the end. */
+  against?: Reference
+}
+
 export interface RunResult {
   runDir: string
   compression: number
@@ -147,6 +159,5 @@ export interface RunResult {
   peakResidentBytes?: number
   /** Processor time of the process over all threads, from the run's beginning; absent in runs of earlier versions. */
   cpuSeconds?: number
-  /** Of a compression in cycles with a goal of accuracy. */
-  validation?: { accuracy: number; referenceAccuracy: number; images: number }
+  validation?: ValidationResult
 }

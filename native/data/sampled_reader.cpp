@@ -10,6 +10,7 @@
 #include "data/batch_reader.h"
 #include "data/byte_array.h"
 #include "data/datum.h"
+#include "data/held_out.h"
 #include "data/lmdb_reader.h"
 #include "data/pixels.h"
 #include "data/transformer.h"
@@ -22,8 +23,8 @@ constexpr std::uint64_t kItemsAhead = 6;
 constexpr std::size_t kCacheLine = 64;
 
 struct Part {
-  std::uint64_t first = 0;
-  std::uint64_t count = 0;
+  std::uint64_t held = 0;  // set aside for validation
+  bool validation = false;  // those are read, else the others
   bool shuffle = false;
   bool augmented = false;
   Augmentation augmentation;
@@ -32,8 +33,8 @@ struct Part {
 
 Part parse_part(const nlohmann::json& json) {
   Part part;
-  json.at("first").get_to(part.first);
-  json.at("count").get_to(part.count);
+  json.at("held").get_to(part.held);
+  part.validation = json.at("part") == "held";
   json.at("shuffle").get_to(part.shuffle);
   json.at("seed").get_to(part.seed);
   part.augmented = !json.at("augmentation").is_null();
@@ -49,13 +50,14 @@ class SampledReader final : public BatchReader {
         transformer_(spec_, train),
         part_(parse_part(params.at("sampling"))),
         random_(seed) {
-    if (part_.count == 0 || part_.first + part_.count > reader_.entries()) {
+    const std::uint64_t all = reader_.entries();
+    if (part_.validation ? part_.held == 0 || part_.held > all : part_.held >= all) {
       throw Error("bad-argument",
-                  "items " + std::to_string(part_.first) + " to " + std::to_string(part_.first + part_.count) +
-                      " are asked for, but there are " + std::to_string(reader_.entries()),
+                  std::to_string(part_.held) + " of " + std::to_string(all) + " items are to be held out",
                   reader_.file());
     }
-    const auto entry = reader_.at(part_.first);
+    count_ = part_.validation ? part_.held : all - part_.held;
+    const auto entry = reader_.at(0);
     parse_datum(entry.value, {reader_.file(), entry.key}, datum_);
     transformer_.set_first(datum_, {reader_.file(), entry.key});
     const auto described = params.find("datum_shape");
@@ -66,7 +68,7 @@ class SampledReader final : public BatchReader {
 
   Shape item_shape() const override { return {transformer_.output_shape().begin(), transformer_.output_shape().end()}; }
   std::uint64_t entries() const override {
-    return part_.augmented ? part_.count * static_cast<std::uint64_t>(part_.augmentation.copies) : part_.count;
+    return part_.augmented ? count_ * static_cast<std::uint64_t>(part_.augmentation.copies) : count_;
   }
   DataSourceState state() const override { return {position_, epoch_, random_.state()}; }
 
@@ -83,7 +85,9 @@ class SampledReader final : public BatchReader {
   }
 
   void read(Batch& batch, const std::atomic<bool>& stopping) override {
+    if (part_.held > 0 && images_.empty()) choose_images(stopping);
     if (part_.augmented && copies_.empty()) make_copies(stopping);
+    if (stopping) return;
     const std::size_t size = batch.data.size() / batch.labels.size();
     batch.items.resize(batch.labels.size());
     for (std::size_t i = 0; i < batch.labels.size() && !stopping; ++i) {
@@ -125,6 +129,22 @@ class SampledReader final : public BatchReader {
 #endif
   }
 
+  // Of each image of the part, its place in the database. Labels are read here and not at the opening, which many do only to
+  // describe or restore.
+  void choose_images(const std::atomic<bool>& stopping) {
+    std::vector<int> labels;
+    for (std::uint64_t image = 0; image < reader_.entries(); ++image) {
+      if (stopping) return;
+      const auto entry = reader_.at(image);
+      parse_datum(entry.value, {reader_.file(), entry.key}, datum_);
+      labels.push_back(datum_.label);
+    }
+    images_ = held_out(labels, part_.held);
+    if (!part_.validation) images_ = all_but(images_, reader_.entries());
+  }
+
+  std::uint64_t place_of(std::uint64_t image) const { return part_.held > 0 ? images_[image] : image; }
+
   void load(std::uint64_t item) {
     if (part_.augmented) {
       const std::size_t image = item / static_cast<std::size_t>(part_.augmentation.copies);
@@ -137,7 +157,7 @@ class SampledReader final : public BatchReader {
       key_ = {};
       return;
     }
-    const auto entry = reader_.at(part_.first + item);
+    const auto entry = reader_.at(place_of(item));
     key_ = entry.key;
     parse_datum(entry.value, {reader_.file(), key_}, datum_);
   }
@@ -155,15 +175,15 @@ class SampledReader final : public BatchReader {
     ByteArray made;
     try {
       made = ByteArray(entries() * copy_size_);
-      labels_.resize(part_.count);
+      labels_.resize(count_);
     } catch (const std::exception&) {
       throw Error("out-of-memory", "there is not enough memory for " + std::to_string(entries()) +
                                        " augmented images of " + std::to_string(copy_size_) +
                                        " bytes; ask for fewer copies, or for none");
     }
-    for (std::uint64_t image = 0; image < part_.count; ++image) {
+    for (std::uint64_t image = 0; image < count_; ++image) {
       if (stopping) return;
-      const auto entry = reader_.at(part_.first + image);
+      const auto entry = reader_.at(place_of(image));
       const DatumPlace place{reader_.file(), entry.key};
       parse_datum(entry.value, place, datum_);
       const Pixels pixels = read_pixels(datum_, place, color(), image_);
@@ -188,6 +208,8 @@ class SampledReader final : public BatchReader {
   TransformSpec spec_;
   Transformer transformer_;
   Part part_;
+  std::uint64_t count_ = 0;              // images of the part
+  std::vector<std::uint64_t> images_;    // (count), where some are held out
   Random random_;
   Datum datum_;
   Image image_;
@@ -198,8 +220,8 @@ class SampledReader final : public BatchReader {
   std::uint64_t order_epoch_ = 0;
   std::array<int, 3> copy_shape_{};
   std::size_t copy_size_ = 0;
-  ByteArray copies_;          // (count, copies, C, H, W)
-  std::vector<int> labels_;           // (count)
+  ByteArray copies_;         // (count, copies, C, H, W)
+  std::vector<int> labels_;  // (count), of the copies
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "cpu/squared_gradients.h"
 #include "data/augmentation.h"
+#include "data/held_out.h"
 #include "engine/data_source.h"
 #include "engine/error.h"
 #include "test/session_fixtures.h"
@@ -49,8 +50,8 @@ std::vector<float> all_masks(Session& session) {
   return masks;
 }
 
-json sampling(std::uint64_t first, std::uint64_t count, bool shuffle, json augmentation = nullptr) {
-  return {{"first", first}, {"count", count}, {"shuffle", shuffle}, {"augmentation", augmentation}, {"seed", 3}};
+json sampling(std::uint64_t held, const char* part, bool shuffle, json augmentation = nullptr) {
+  return {{"held", held}, {"part", part}, {"shuffle", shuffle}, {"augmentation", augmentation}, {"seed", 3}};
 }
 
 json data_params(const std::string& source, json part, int batch = 10) {
@@ -224,7 +225,7 @@ TEST_CASE("a shuffled part shows every item once an epoch, in a new order, and g
   const SessionFixture fixture("recipe_sampling");
   const json layers = json::parse(fixture.options(1).train)["layers"];
   const std::string source = layers[0]["params"]["source"];
-  const auto open = [&](bool shuffle) { return open_data_source(data_params(source, sampling(5, 20, shuffle)), true, 1); };
+  const auto open = [&](bool shuffle) { return open_data_source(data_params(source, sampling(30, "rest", shuffle)), true, 1); };
   const auto take = [](DataSource& from) {
     std::vector<float> data(160);
     from.next(data.data(), nullptr);
@@ -248,7 +249,59 @@ TEST_CASE("a shuffled part shows every item once an epoch, in a new order, and g
   const auto resumed = open(true);
   resumed->restore(state);
   CHECK(take(*resumed) == batches[2]);
-  CHECK_THROWS_AS(open_data_source(data_params(source, sampling(40, 20, true)), true, 1), Error);
+  for (const json& part : {sampling(50, "rest", true), sampling(51, "held", true), sampling(0, "held", true)}) {
+    CHECK_THROWS_AS(open_data_source(data_params(source, part), true, 1), Error);
+  }
+}
+
+TEST_CASE("what is held out is a random part with each label's share, the same in every run") {
+  std::vector<int> labels;
+  for (int i = 0; i < 900; ++i) labels.push_back(i < 600 ? 0 : i < 890 ? 1 : 2);
+  const auto held = held_out(labels, 90);
+  CHECK(held == held_out(labels, 90));
+  CHECK(std::is_sorted(held.begin(), held.end()));
+  std::array<int, 3> of_label{};
+  for (const auto item : held) ++of_label[static_cast<std::size_t>(labels[item])];
+  CHECK(of_label == std::array<int, 3>{60, 29, 1});
+  // neither a range nor every tenth
+  CHECK(held.back() - held.front() > 500);
+  std::set<std::uint64_t> gaps;
+  for (std::size_t i = 1; i < held.size(); ++i) gaps.insert(held[i] - held[i - 1]);
+  CHECK(gaps.size() > 5);
+  const auto larger = held_out(labels, 300);
+  CHECK(std::includes(larger.begin(), larger.end(), held.begin(), held.end()));
+  const auto others = all_but(held, 900);
+  CHECK(others.size() == 810);
+  for (const auto item : held) CHECK(!std::binary_search(others.begin(), others.end(), item));
+  // a label of its own for each, as of data without classes
+  std::iota(labels.begin(), labels.end(), 0);
+  CHECK(held_out(labels, 90).size() == 90);
+}
+
+TEST_CASE("training never shows what is held out, and validation shows each of it once") {
+  const SessionFixture fixture("recipe_held");
+  const std::string source = json::parse(fixture.options(1).train)["layers"][0]["params"]["source"];
+  const json copies = {{"copies", 2}, {"cleanShare", 1.0}, {"shift", 0.0}, {"rotate", 0.0}, {"scale", 0.0}};
+  using Image = std::vector<float>;
+  const auto images = [&](const json& part, int batches) {
+    const auto from = open_data_source(data_params(source, part), false, 1);
+    CHECK(from->entries() == static_cast<std::uint64_t>(10 * batches));
+    std::multiset<Image> found;
+    Image data(160);
+    for (int batch = 0; batch < batches; ++batch) {
+      from->next(data.data(), nullptr);
+      for (auto image = data.begin(); image != data.end(); image += 16) found.insert(Image(image, image + 16));
+    }
+    return found;
+  };
+  const auto all = images(sampling(0, "rest", false), 5);
+  const auto held = images(sampling(20, "held", false), 2);
+  const auto rest = images(sampling(20, "rest", true), 3);
+  std::multiset<Image> both = held;
+  both.insert(rest.begin(), rest.end());
+  CHECK(both == all);
+  const auto copied = images(sampling(20, "rest", true, copies), 6);
+  CHECK(std::set<Image>(copied.begin(), copied.end()) == std::set<Image>(rest.begin(), rest.end()));
 }
 
 TEST_CASE("augmented copies stay clean where nothing is to change, and move where it is") {
@@ -270,7 +323,7 @@ TEST_CASE("augmented copies stay clean where nothing is to change, and move wher
   const std::string source = json::parse(fixture.options(1).train)["layers"][0]["params"]["source"];
   const json change = {{"copies", 3}, {"cleanShare", 0.25}, {"shift", 1.0}, {"rotate", 8.0}, {"scale", 0.08}};
   const auto read = [&] {
-    const auto from = open_data_source(data_params(source, sampling(0, 50, true, change)), true, 1);
+    const auto from = open_data_source(data_params(source, sampling(0, "rest", true, change)), true, 1);
     CHECK(from->entries() == 150);
     std::vector<float> data(160);
     from->next(data.data(), nullptr);
@@ -283,7 +336,7 @@ TEST_CASE("a net that is its own teacher learns nothing from it; labels and teac
   const SessionFixture fixture("recipe_teacher");
   SessionOptions options = fixture.options(1);
   const std::string source = json::parse(options.train)["layers"][0]["params"]["source"];
-  json part = sampling(0, 50, true);
+  json part = sampling(0, "rest", true);
   json train = sampled_graph(source, part);
   json test = json::parse(options.test);
   for (json* net : {&train, &test}) (*net)["layers"][0]["params"]["transform"]["mirror"] = false;

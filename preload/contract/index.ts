@@ -17,6 +17,7 @@ import { tryRequests, type TryResponses } from './try'
 export { describeError, type ErrorRecord } from '../../main/net/errors'
 // The window tells what a choice of length will mean by the rule that main applies.
 export { ofLength, pruneCycles } from '../../main/olmp/presets'
+export { standardError, validationImages } from '../../main/olmp/heldOut'
 export { augmentable, cycleRule, type CycleFacts } from '../../main/olmp/cycleRule'
 export { isCycles, plannedIterations } from '../../main/olmp/runSettings'
 export { NUMBER_RULES, settingProblems } from '../../main/olmp/settings'

@@ -146,6 +146,22 @@ describe('refused, with file and place', () => {
     expect(await refusal(compress())).toMatch(/stopped being a finite number at iteration \d+ .*base_lr/)
   })
 
+  it('a loss by which weights cannot be scored, before anything is trained', async () => {
+    editNet((text) => text.replace('"SoftmaxWithLoss"', '"HingeLoss"'))
+    const message = await refusal([
+      'compress',
+      model,
+      ...mnist,
+      '--run-dir',
+      path.join(model, 'run'),
+      '--json',
+    ])
+    expect(message).toContain(NET)
+    expect(message).toMatch(/no SoftmaxWithLoss/)
+    expect(message).toMatch(/olmp-ncs-corrected/)
+    expect(message).not.toMatch(/Fine-tuning/)
+  })
+
   it('a place where no run can be kept', async () => {
     const file = path.join(model, 'file')
     writeFileSync(file, '')

@@ -118,7 +118,9 @@ function eltwise({ params }: LayerOf<'Eltwise'>): ConstantMap {
 }
 
 function batchNorm({ params }: LayerOf<'BatchNorm'>, blobs: MaskedBlob[]): ConstantMap {
-  if (!params.use_global_stats || blobs.length < 3) return VARIES
+  // of a batch that is all alike the mean is that value
+  if (!params.use_global_stats) return () => 0
+  if (blobs.length < 3) return VARIES
   const [
     means,
     variances,

@@ -26,6 +26,15 @@ export const en = {
     accuracyDetail: (difference: string) => `${difference} to the reference`,
     reference: 'Reference accuracy',
     referenceDetail: (images: string) => `on the whole test set, ${images} images`,
+    validation: 'Accuracy on images held out',
+    validationDetail: (images: string, error: string) =>
+      `on ${images} training images never trained on; standard error ${error} points`,
+    validationReference: (accuracy: string, whose: string) => `reference ${accuracy}, of ${whose}`,
+    validationLoss: (points: string) => `chosen as the smallest at most ${points} points below it`,
+    against: {
+      given: 'the given net, which may have seen them',
+      'fine-tuned': 'the whole net fine-tuned without them',
+    },
     time: 'Time',
     timeDetail: (train: string, search: string, test: string) =>
       `training ${train}, search ${search}, testing ${test}`,

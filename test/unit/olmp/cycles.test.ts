@@ -5,8 +5,10 @@ import { cycleProblems } from '../../../main/olmp/cycleProblems'
 import { augmentable, cycleRule, type CycleFacts } from '../../../main/olmp/cycleRule'
 import { nextCycle, plannedCycles, segmentRates } from '../../../main/olmp/cycleSchedule'
 import { EFFORTS, type CycleGoal, type CycleSettings } from '../../../main/olmp/cycleSettings'
+import { heldOut, standardError, validationImages } from '../../../main/olmp/heldOut'
 import { searchSplit, spread } from '../../../main/olmp/layerSplit'
 import { Mt19937 } from '../../../main/olmp/mt19937'
+import { comparableRate } from '../../../main/olmp/solverRate'
 import { parseRunSettings, plannedIterations } from '../../../main/olmp/runSettings'
 import type { FrontRecord, RunEvent } from '../../../main/runs/types'
 import { FAKE_WEIGHTS, FakeSession, fakeNet } from './fakeSession'
@@ -52,11 +54,15 @@ function prepare(
     from,
     interval = 0,
     validate = null,
-  }: { from?: Trial; interval?: number; validate?: Validate | null } = {},
+    statistics = [],
+  }: { from?: Trial; interval?: number; validate?: Validate | null; statistics?: number[] } = {},
 ): Trial {
   const saved = from?.saved ?? new Map<string, string>()
   const kept = from?.kept ?? new Map<number, string>()
   const session = new FakeSession(fakeNet(), saved)
+  for (const index of statistics) {
+    session.parameters[index] = { layer: 'bn', slot: 0, shape: [3], lrMult: 0, decayMult: 0, prunable: -1 }
+  }
   const events: RunEvent[] = []
   const points: CycleCheckpoint[] = []
   const nameOf = (record: FrontRecord): string => `front ${record.iteration}`
@@ -71,12 +77,20 @@ function prepare(
       await session.saveState(`${points.length}`)
     },
     clean: async () => {},
+    statistics,
+    restoreGiven: async () => {
+      session.calls.push({ name: 'restoreGiven' })
+    },
     front: {
       keep: async (record) => {
         await session.saveState(nameOf(record))
         kept.set(record.iteration, saved.get(nameOf(record)) ?? '')
       },
-      restore: (record) => session.loadState(nameOf(record)),
+      restore: async (record) => {
+        const { iteration } = session
+        await session.loadState(nameOf(record))
+        session.iteration = iteration
+      },
     },
     validation: validate === null ? null : { images: 100, accuracy: () => validate(session) },
     state: from?.points.at(-1)?.state,
@@ -123,25 +137,94 @@ describe('CycleLoop', () => {
     expect(rates[34]).toBeLessThan(0.001)
   })
 
-  it('ends two failures after the last net that answers an accuracy goal, and gives that one', async () => {
-    const goal: CycleGoal = { kind: 'accuracy', loss: 0.01, validationImages: 100, against: 'given' }
+  const within: CycleGoal = { kind: 'accuracy', loss: 0.01, validationImages: 100, against: 'given' }
+
+  it('ends two failures after the smallest net that answers an accuracy goal, and gives that one', async () => {
     const validate: Validate = async (session) => ((await keptOf(session)) >= 60 ? 0.9 : 0.5)
-    const trial = prepare(settingsOf(goal), { validate })
+    const stages = [{ above: 0, removed: 0.1, iterations: 10 }]
+    const trial = prepare(settingsOf(within, { stages }), { validate })
     expect(await trial.loop.run()).toBe('finished')
     const front = frontOf(trial)
-    const { chosen, reference } = trial.loop.state()
-    expect(reference).toBe(0.9)
+    const { chosen, reference, against } = trial.loop.state()
+    expect({ reference, against }).toEqual({ reference: 0.9, against: 'given' })
     expect(chosen?.kept).toBeGreaterThanOrEqual(60)
     expect(front.filter(({ kept }) => kept < (chosen?.kept ?? 0))).toHaveLength(2)
     expect(await keptOf(trial.session)).toBe(chosen?.kept)
   })
 
+  it('takes smaller, longer steps from the last net that answered, where a large one failed', async () => {
+    const validate: Validate = async (session) => ((await keptOf(session)) >= 60 ? 0.9 : 0.5)
+    const trial = prepare(settingsOf(within), { validate })
+    await trial.loop.run()
+    const front = frontOf(trial)
+    // removing 0.3, then 0.16 and at last 0.1 at once; the two failures in a row are those of the smallest step
+    expect(front.map(({ kept }) => kept)).toEqual([120, 84, 58, 70, 58, 63, 56, 50])
+    expect(trial.loop.state().chosen?.kept).toBe(63)
+    const lengths = front.map(({ iteration }, i) => iteration - (front[i - 1]?.iteration ?? 0))
+    expect(lengths).toEqual([15, 20, 20, 20, 20, 20, 20, 10])
+  })
+
+  it('goes on past a net that fails within the standard error, and gives up after several', async () => {
+    // 100 images: the standard error of 0.9 is 0.03
+    const validate: Validate = async (session) => {
+      const kept = await keptOf(session)
+      return kept === 70 ? 0.88 : kept >= 45 ? 0.9 : 0.87
+    }
+    const stages = [{ above: 0, removed: 0.1, iterations: 10 }]
+    const trial = prepare(settingsOf(within, { stages }), { validate })
+    await trial.loop.run()
+    const sizes = frontOf(trial).map(({ kept }) => kept)
+    expect(sizes).toEqual([120, 108, 97, 87, 78, 70, 63, 56, 50, 45, 40, 36, 32, 28])
+    expect(trial.loop.state().chosen?.kept).toBe(45)
+  })
+
+  it('goes on as if it had not stopped where nets fail, too', async () => {
+    const validate: Validate = async (session) => ((await keptOf(session)) >= 60 ? 0.9 : 0.5)
+    const whole = prepare(settingsOf(within), { validate, interval: 7 })
+    await whole.loop.run()
+    for (const at of [16, 54, 60, 76, 110]) {
+      const first = prepare(settingsOf(within), { validate, interval: 7 })
+      first.session.onTrainStep = (iteration) => {
+        if (iteration < at) return 'go'
+        first.loop.requestStop()
+        return 'cancel'
+      }
+      expect(await first.loop.run()).toBe('stopped')
+      const second = prepare(settingsOf(within), { validate, from: first, interval: 7 })
+      await second.session.loadState(`${first.points.length}`)
+      expect(await second.loop.run()).toBe('finished')
+      expect(second.session.content()).toEqual(whole.session.content())
+      expect(second.loop.state().chosen?.kept).toBe(whole.loop.state().chosen?.kept)
+    }
+  })
+
   it('gives the whole net where none answers', async () => {
-    const goal: CycleGoal = { kind: 'accuracy', loss: 0, validationImages: 100, against: 'given' }
-    let asked = 0
-    const trial = prepare(settingsOf(goal), { validate: async () => (asked++ === 0 ? 0.9 : 0.1) })
+    const validate: Validate = async (session) => ((await keptOf(session)) === TOTAL ? 0.9 : 0.1)
+    const trial = prepare(settingsOf(within), { validate })
     await trial.loop.run()
     expect(trial.loop.state().chosen).toMatchObject({ cycle: 0, kept: TOTAL })
+  })
+
+  it('compares with the net fine-tuned without the images held out where the given one has learnt them by heart', async () => {
+    let asked = 0
+    const validate: Validate = async (session) => {
+      if (asked++ === 0) return 1
+      return (await keptOf(session)) >= 60 ? 0.9 : 0.5
+    }
+    const trial = prepare(settingsOf(within), { validate })
+    await trial.loop.run()
+    const { reference, against, chosen } = trial.loop.state()
+    expect({ reference, against }).toEqual({ reference: 0.9, against: 'fine-tuned' })
+    expect(chosen?.kept).toBe(63)
+    const said = trial.events.flatMap((event) => (event.kind === 'log' ? [event.text] : [])).join('\n')
+    expect(said).toContain(
+      'the smallest net that loses at most 1.00 points of accuracy on 100 training images',
+    )
+    expect(said).toContain('The given net has 100.00% on the images held out (standard error 0.00 points)')
+    expect(said).toContain('--against fine-tuned compares with the whole net fine-tuned without them')
+    expect(said).toContain('has 90.00% (standard error 3.00 points)')
+    expect(said).toContain('the given net has learnt the images held out by heart')
+    expect(said).toContain('validation accuracy 90.00% (standard error 3.00 points) against 90.00%')
   })
 
   it.each(['fisher', 'thresholds', 'fisher-thresholds'] as const)(
@@ -169,10 +252,58 @@ describe('CycleLoop', () => {
     },
   )
 
-  it('tells a loss that is no number', async () => {
+  it('repeats training that diverged at smaller rates', async () => {
+    const trial = prepare(settingsOf({ kind: 'size', kept: [40] }))
+    let diverged = 0
+    const at = [7, 25]
+    trial.session.onTrainStep = (iteration) => {
+      if (iteration !== at[diverged]) return 'go'
+      diverged += 1
+      return 'diverge'
+    }
+    expect(await trial.loop.run()).toBe('finished')
+    expect(trial.session.calls.filter(({ name }) => name === 'restoreGiven')).toHaveLength(1)
+    expect(trial.loop.state().rateShare).toBeCloseTo(1 / 9)
+    // the fine-tuning at a third, the cycles at a ninth; every one of them is there once
+    const front = frontOf(trial)
+    expect(front.map(({ cycle }) => cycle)).toEqual(front.map((_, i) => i))
+    const rates = trial.session.calls.flatMap((call) => (call.name === 'train' ? (call.rates ?? []) : []))
+    expect(Math.max(...rates.slice(-20))).toBeLessThanOrEqual(0.1 / 9)
+  })
+
+  it('repeats training that ends with a much larger loss than it began with', async () => {
+    const trial = prepare(settingsOf({ kind: 'size', kept: [40] }))
+    trial.session.lossAt = (iteration) => (iteration <= 15 ? iteration : 1)
+    expect(await trial.loop.run()).toBe('finished')
+    expect(trial.session.calls.filter(({ name }) => name === 'restoreGiven')).toHaveLength(1)
+    expect(frontOf(trial)[0]).toMatchObject({ cycle: 0, iteration: 30 })
+    expect(trial.loop.state().rateShare).toBeCloseTo(1 / 3)
+  })
+
+  it('tells a loss that is no number at any rate', async () => {
     const trial = prepare(settingsOf({ kind: 'size', kept: [40] }))
     trial.session.onTrainStep = (iteration) => (iteration === 20 ? 'diverge' : 'go')
     await expect(trial.loop.run()).rejects.toMatchObject({ code: 'diverged' })
+  })
+
+  it('measures running statistics anew at the end of every training, with nothing else moving', async () => {
+    const trial = prepare(settingsOf({ kind: 'size', kept: [90] }), { statistics: [0, 1] })
+    await trial.loop.run()
+    const { calls } = trial.session
+    expect(frontOf(trial).map(({ iteration }) => iteration)).toEqual([115, 235])
+    const cleared = calls.flatMap((call, i) => (call.name === 'setParameter' && call.value === 0 ? [i] : []))
+    expect(cleared).toHaveLength(2)
+    for (const i of cleared) {
+      expect(calls[i - 1].name).toBe('resetHistory')
+      expect(calls[i]).toMatchObject({ rates: [0, 0, 0] })
+      const rest = calls.slice(i)
+      const after = rest.slice(
+        0,
+        rest.findIndex(({ name }) => name === 'rewind'),
+      )
+      const rates = after.flatMap((call) => (call.name === 'train' ? (call.rates ?? []) : []))
+      expect(rates).toEqual(Array.from({ length: 100 }, () => 0))
+    }
   })
 })
 
@@ -182,7 +313,9 @@ describe('the schedule of cycles', () => {
     const goal: CycleGoal = { kind: 'size', kept: [80, 20] }
     expect(nextCycle(stages, goal, 100, 100)).toEqual({ target: 80, iterations: 20 })
     expect(nextCycle(stages, goal, 80, 100)).toEqual({ target: 56, iterations: 20 })
-    expect(nextCycle(stages, goal, 21, 100)).toEqual({ target: 20, iterations: 10 })
+    expect(nextCycle(stages, goal, 40, 100)).toEqual({ target: 36, iterations: 10 })
+    // an end is trained for as long as any
+    expect(nextCycle(stages, goal, 21, 100)).toEqual({ target: 20, iterations: 20 })
     expect(nextCycle(stages, goal, 20, 100)).toBeNull()
     expect(plannedCycles(stages, goal, 100, 100).at(-1)?.target).toBe(20)
   })
@@ -220,6 +353,8 @@ const lenet300: CycleFacts = {
   trainBatch: 64,
   baseLearningRate: 0.01,
   datumShape: [1, 28, 28],
+  floatData: false,
+  testBatch: 100,
 }
 
 describe('the rule for any net', () => {
@@ -264,17 +399,69 @@ describe('the rule for any net', () => {
   })
 
   it('augments small pictures alone, and teaches with them only', () => {
-    expect(augmentable([1, 28, 28])).toBe(true)
-    expect(augmentable([3, 32, 32])).toBe(true)
-    expect(augmentable([3, 227, 227])).toBe(false)
-    expect(augmentable([100, 1, 1])).toBe(false)
+    const can = (change: Partial<CycleFacts>): boolean => augmentable({ ...lenet300, ...change })
+    expect(can({})).toBe(true)
+    expect(can({ datumShape: [3, 32, 32] })).toBe(true)
+    expect(can({ datumShape: [3, 227, 227] })).toBe(false)
+    expect(can({ datumShape: [100, 1, 1] })).toBe(false)
+    expect(can({ floatData: true })).toBe(false)
+    // fewer copies where four would not fit in memory, and none where two would not
+    const tiny = { datumShape: [3, 64, 64] as [number, number, number] }
+    expect(rule({ ...lenet300, ...tiny, trainImages: 30_000 }).augmentation?.copies).toBe(2)
+    expect(can({ ...tiny, trainImages: 100_000 })).toBe(false)
     expect(rule(lenet300, { augment: false })).toMatchObject({
       augmentation: null,
       distillation: null,
       fineTune: null,
     })
-    const against: CycleGoal = { kind: 'accuracy', loss: 0, validationImages: 10, against: 'fine-tuned' }
-    expect(rule(lenet300, { augment: false, goal: against }).fineTune).not.toBeNull()
+  })
+
+  it.each(['given', 'fine-tuned'] as const)('fine-tunes first where images are held out (%s)', (against) => {
+    const accuracy: CycleGoal = { kind: 'accuracy', loss: 0, validationImages: 10, against }
+    expect(rule(lenet300, { augment: false, goal: accuracy }).fineTune).not.toBeNull()
+  })
+
+  it('trains no faster than 0.1 where the solver does not, and no slower than the solver', () => {
+    const rateOf = (baseLearningRate: number, augment: boolean): number =>
+      rule({ ...lenet300, baseLearningRate }, { augment }).learningRate
+    expect([rateOf(0.01, true), rateOf(0.01, false)]).toEqual([0.05, 0.1])
+    expect([rateOf(0.1, true), rateOf(0.1, false)]).toEqual([0.1, 0.1])
+    expect(rateOf(0.5, true)).toBe(0.5)
+    const solver = { type: 'SGD' as const, base_lr: 0.1, momentum: 0.9, iter_size: 1 }
+    expect(comparableRate(solver)).toBeCloseTo(0.1)
+    expect(comparableRate({ ...solver, momentum: 0 })).toBeCloseTo(0.01)
+    expect(comparableRate({ ...solver, iter_size: 4 })).toBeCloseTo(0.025)
+    expect(comparableRate({ ...solver, type: 'Adam', base_lr: 1e-4 })).toBe(0.01)
+  })
+
+  it('gives a net of few images time to recover, and looks at none of them twice for one score', () => {
+    const few = rule({ ...lenet300, trainImages: 160, trainBatch: 8 })
+    expect(few.stages.map(({ iterations }) => iterations)).toEqual([250, 250, 250])
+    expect(few.fisherBatches).toBe(20)
+    expect(few.search.sampleBatches).toBe(20)
+    // scores are of images, not of batches
+    expect(rule({ ...lenet300, trainBatch: 256 }).fisherBatches).toBe(50)
+    // 2,048 pictures of 256 x 256 would be 1.6 GB
+    const pictures: [number, number, number] = [3, 256, 256]
+    expect(rule({ ...lenet300, datumShape: pictures }).search.sampleBatches).toBe(6)
+  })
+})
+
+describe('the images held out', () => {
+  const held = (trainImages: number, testBatch = 100): number => validationImages({ trainImages, testBatch })
+  it('are 10,000 where there are as many to spare, a third of few, in whole batches of the test net', () => {
+    expect([held(60_000), held(50_000), held(30_000)]).toEqual([10_000, 10_000, 10_000])
+    expect([held(200_000), held(1_281_167)]).toEqual([33_300, 50_000])
+    expect([held(1000), held(160, 8), held(300, 120)]).toEqual([300, 48, 120])
+    // a test batch that half of them do not fill
+    expect(held(150, 100)).toBe(75)
+    expect(held(1, 1)).toBe(1)
+    expect(heldOut(80, 100)).toBe(50)
+  })
+
+  it('judge as finely as their number', () => {
+    expect(standardError(0.99, 10_000)).toBeCloseTo(0.000995, 6)
+    expect(standardError(1, 10)).toBe(0)
   })
 })
 

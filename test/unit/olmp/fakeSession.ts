@@ -4,6 +4,7 @@
 import type {
   KeptCounts,
   LayerMoments,
+  ParameterInfo,
   RateEvaluations,
   Session,
   TrainResult,
@@ -53,7 +54,8 @@ export function fakeNet(layers = ['conv1', 'ip1', 'ip2']): LoopNet {
 }
 
 export class FakeSession implements Session {
-  readonly parameters = []
+  /** None but running statistics; setParameter tells what becomes of them. */
+  readonly parameters: ParameterInfo[] = []
   readonly prunableLayers: string[]
   readonly trainOutputs = ['accuracy', 'loss']
   readonly testOutputs = ['accuracy', 'loss']
@@ -62,6 +64,7 @@ export class FakeSession implements Session {
   calls: FakeCall[] = []
   /** Called before every training step; for stops and divergence. */
   onTrainStep: (iteration: number) => 'go' | 'cancel' | 'diverge' = () => 'go'
+  lossAt = (iteration: number): number => 1 / iteration
   /** Accuracy a fraction of kept parameters still has. */
   accuracyAt = (kept: number): number => (kept > 0.3 ? 1 : 0.5)
   private weights: number[][]
@@ -97,7 +100,8 @@ export class FakeSession implements Session {
       })
       this.weights = this.weights.map((row) => row.map((w) => w + 0.02 * this.random.randn()))
       this.iteration += 1
-      rows.push(this.accuracyAt(this.keptShare()), 1 / this.iteration, 1 / this.iteration, rates?.[i] ?? 0.01)
+      const loss = this.lossAt(this.iteration)
+      rows.push(this.accuracyAt(this.keptShare()), loss, loss, rates?.[i] ?? 0.01)
     }
     return { completed: iterations, stop: 'done', rows: Float64Array.from(rows) }
   }
@@ -239,7 +243,9 @@ export class FakeSession implements Session {
   fillParameters = unused
   loadParameters = unused
   getParameter = unused
-  setParameter = unused
+  async setParameter(index: number, _: string, values: Float32Array): Promise<void> {
+    this.calls.push({ name: 'setParameter', value: index, rates: [...values] })
+  }
   forwardTest = unused
   setBlob = unused
   getBlob = unused

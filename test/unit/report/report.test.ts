@@ -61,6 +61,21 @@ describe.skipIf(addon === null)('the report of a run', () => {
     expect(textOf('[data-figure=reference]')).toBe(percent(result.referenceAccuracy))
   })
 
+  it('tells what a goal of an accuracy was judged by, and how finely', () => {
+    expect(textOf('[data-figure=validation]')).toBe('')
+    const validation = { accuracy: 0.99, referenceAccuracy: 0.9905, images: 10_000, loss: 0.001 } as const
+    const judged = (against: 'given' | 'fine-tuned') =>
+      htmlReport({
+        ...data,
+        summary: { ...data.summary, result: { ...result, validation: { ...validation, against } } },
+      })
+    const text = parse(judged('fine-tuned')).querySelector('.figures')?.textContent?.replace(/\s+/g, ' ')
+    expect(text).toContain('on 10,000 training images never trained on; standard error 0.10 points')
+    expect(text).toContain('reference 99.05%, of the whole net fine-tuned without them')
+    expect(text).toContain('chosen as the smallest at most 0.10 points below it')
+    expect(judged('given')).toContain('of the given net, which may have seen them')
+  })
+
   it('counts every layer', () => {
     const rows = [...page.querySelectorAll('table.layers tbody tr')].map((row) =>
       [...row.children].map((cell) => cell.textContent?.trim()),

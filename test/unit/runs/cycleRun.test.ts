@@ -5,9 +5,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { CycleGoal, CycleSettings } from '../../../main/olmp/cycleSettings'
+import { releaseWeights } from '../../../main/caffe/caffemodel'
+import { netFacts } from '../../../main/projects/modelReport'
 import { exportModel } from '../../../main/runs/exportRun'
 import { readFront, restoreFromFront } from '../../../main/runs/front'
-import { openModel } from '../../../main/runs/openModel'
+import { importModel, openModel } from '../../../main/runs/openModel'
 import { RunFolder } from '../../../main/runs/RunFolder'
 import { runCompression } from '../../../main/runs/runner'
 import { settingsOptions } from '../../../main/runs/sampling'
@@ -100,6 +102,7 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
     const result = await run(folder, (event) => events.push(event))
     const { accuracy = 0, referenceAccuracy = 1, images } = result?.validation ?? {}
     expect(images).toBe(2000)
+    expect(result?.validation).toMatchObject({ loss: 0.03, against: 'fine-tuned' })
     expect(accuracy).toBeGreaterThanOrEqual(referenceAccuracy - 0.03)
     const front = await readFront(folder.path)
     const smaller = front.filter(({ kept }) => kept < (result?.sparsity.kept ?? 0))
@@ -109,6 +112,21 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
     expect(
       events.some((event) => event.kind === 'log' && event.text.includes('may have been trained on them')),
     ).toBe(true)
+  })
+
+  it('takes the facts that its rule asks for from the folder', async () => {
+    const imported = await importModel({ folder: model }, { addon, cacheFolder })
+    expect(netFacts(imported)).toEqual({
+      prunableTypes: ['InnerProduct', 'InnerProduct'],
+      prunableParameters: 49 * 24 + 24 + 24 * 10 + 10,
+      trainImages: 60_000,
+      trainBatch: 64,
+      testBatch: 100,
+      baseLearningRate: expect.closeTo(0.05),
+      datumShape: [1, 28, 28],
+      floatData: false,
+    })
+    if (imported.weights !== null) releaseWeights(imported.weights)
   })
 
   it('splits by thresholds too, without augmentation and teacher', async () => {

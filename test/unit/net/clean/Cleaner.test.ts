@@ -120,6 +120,28 @@ test('constants before a padded convolution are read through the largest of them
   expect(difference(before, await outputsOf(graph, masked(blobs)))).toBeLessThan(1e-6)
 })
 
+test('a channel that is all alike is 0 behind a BatchNorm that measures its batch, whatever it measured before', () => {
+  const graph = netOf(
+    [1, 1, 4, 4],
+    [
+      conv('a', 'data', 2),
+      'name: "n" type: "BatchNorm" bottom: "a" top: "n" batch_norm_param { use_global_stats: false }',
+      'name: "s" type: "Scale" bottom: "n" top: "s" scale_param { bias_term: true }',
+      fc('b', 's', 2),
+    ],
+  )
+  const blobs = new Map<string, MaskedBlob[]>([
+    ['a', [ones(18, (i) => i >= 9), { values: Float32Array.of(3, 5), mask: Uint8Array.of(1, 1) }]],
+    ['n', [Float32Array.of(1, 1), Float32Array.of(4, 4), Float32Array.of(2)].map((values) => ({ values }))],
+    ['s', [Float32Array.of(10, 10), Float32Array.of(0.5, 0)].map((values) => ({ values }))],
+    ['b', [ones(16, () => true), { values: Float32Array.of(7, 11), mask: Uint8Array.of(1, 1) }]],
+  ])
+  expect(new Cleaner(graph).clean(blobs)).toMatchObject({ removedUnits: 1, removedBiases: 1 })
+  // four positions of 0.5
+  expect([...blobs.get('b')![1].values]).toEqual([9, 13])
+  expect([...blobs.get('a')![1].mask!]).toEqual([0, 1])
+})
+
 test('a shared parameter and a layer without its blobs are left as they are', () => {
   const graph = netOf(
     [1, 2],

@@ -29,4 +29,13 @@ describe.skipIf(!existsSync(zoo))('zoo', () => {
       expect(difference(before, await outputsOf(compact.graph, compact.blobs))).toBeLessThan(1e-5)
     },
   )
+
+  test('whole nets cost what is known of them, with groups, branches and padding', () => {
+    const costOf = (file: string): number[] => {
+      const graph = graphOf(readFileSync(join(zoo, file), 'utf8'))
+      return [parameterCount(graph), flops(graph) / 2]
+    }
+    expect(costOf('models_bvlc_reference_caffenet_deploy.prototxt')).toEqual([60_965_224, 724_406_816])
+    expect(costOf('models_bvlc_googlenet_deploy.prototxt')).toEqual([6_998_552, 1_582_671_872])
+  })
 })
