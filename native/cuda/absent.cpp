@@ -14,6 +14,6 @@ constexpr const char* kReason =
 
 CudaInfo cuda_info() { return {false, kReason, {}}; }
 
-std::unique_ptr<cuda::Device> cuda::make_cuda_device() { throw Error("no-cuda", kReason); }
+std::unique_ptr<cuda::Device> cuda::make_cuda_device(const CudaOptions&) { throw Error("no-cuda", kReason); }
 
 }  // namespace olmp

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "cuda/cuda.h"
 #include "cuda/cuda_layer.h"
 #include "cuda/device.h"
+#include "cuda/host_device.h"
 #include "cuda/kernels/arrays.h"
+#include "cuda/kernels/update.h"
 #include "cuda/step_queue.h"
 #include "engine/error.h"
 
@@ -42,6 +45,7 @@ class CudaBackend final : public Backend {
   float* begin_upload(float* to, std::int64_t floats) override { return device_->begin_upload(to, floats); }
   void end_upload(float* to) override { device_->end_upload(to); }
   void begin_pass(Random& random) override { device_->begin_pass(random); }
+  std::optional<DeviceMemory> memory() const override { return device_->memory(); }
 
   std::unique_ptr<Layer> make_layer(LayerContext context) override {
     const auto factory = layers_.find(context.type);
@@ -54,7 +58,7 @@ class CudaBackend final : public Backend {
 
   void update(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
               std::int64_t n) override {
-    cuda::update(stream(), rule, nullptr, value, diff, history, history2, n);
+    cuda::update(stream(), rule, value, diff, history, history2, n);
   }
 
   double sum_of_squares(const float* values, std::int64_t n) override { return abs_moments(values, n).sum_of_squares; }
@@ -105,10 +109,12 @@ class CudaBackend final : public Backend {
 }  // namespace
 }  // namespace cuda
 
-std::unique_ptr<Backend> make_cuda_backend() { return std::make_unique<cuda::CudaBackend>(cuda::make_cuda_device()); }
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
+  return std::make_unique<cuda::CudaBackend>(cuda::make_cuda_device(options));
+}
 
-std::unique_ptr<Backend> make_emulated_cuda_backend() {
-  return std::make_unique<cuda::CudaBackend>(cuda::make_host_device());
+std::unique_ptr<Backend> make_emulated_cuda_backend(const EmulatedCudaOptions& options) {
+  return std::make_unique<cuda::CudaBackend>(cuda::make_host_device(options));
 }
 
 }  // namespace olmp

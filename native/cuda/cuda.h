@@ -13,6 +13,7 @@ namespace olmp {
 struct CudaInfo {
   struct Device {
     std::string name;
+    std::int64_t free_bytes = 0;  // now
     std::int64_t total_bytes = 0;
   };
   bool available = false;
@@ -22,10 +23,20 @@ struct CudaInfo {
 
 CudaInfo cuda_info();
 
-// On the first device. Throws Error("no-cuda") with the reason.
-std::unique_ptr<Backend> make_cuda_backend();
+struct CudaOptions {
+  // Products and convolutions may round their operands to TF32, which tensor cores multiply several times faster.
+  bool tf32 = false;
+};
+
+// On the first device. Throws Error("no-cuda") with the reason, Error("out-of-gpu-memory").
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options = {});
 
 // The same layers and kernels, run by the host one element after another: what tests use where there is no device.
-std::unique_ptr<Backend> make_emulated_cuda_backend();
+struct EmulatedCudaOptions {
+  CudaOptions device;
+  std::int64_t memory_bytes = 0;  // what the device says it has; 0: without limit
+  int failing_allocation = 0;     // from this one on, counted from 1, there is no memory; 0: never
+};
+std::unique_ptr<Backend> make_emulated_cuda_backend(const EmulatedCudaOptions& options = {});
 
 }  // namespace olmp

@@ -1,12 +1,47 @@
 // Layers with parameters. Caffe's rules are those of the CPU backend's files of the same names.
+#include <algorithm>
+
 #include "cpu/channel_view.h"
 #include "cuda/cuda_layer.h"
 #include "cuda/kernels/channel.h"
+#include "cuda/kernels/neuron.h"
 
 namespace olmp::cuda {
 namespace {
 
 Channels channels_of(const ChannelView& view) { return {view.outer, view.channels, view.inner}; }
+
+// Null where the layer has no ReLU to do the work of. With a negative slope below 0 its gradient needs what it read, which
+// is overwritten.
+const FusedRectifier* take_rectifier(const LayerContext& context) {
+  if (context.rectifier == nullptr || context.rectifier->negative_slope < 0) return nullptr;
+  context.rectifier->taken = true;
+  return context.rectifier;
+}
+
+// What comes after the product of a layer with weights: its bias, and the ReLU's work.
+void bias_forward(const Stream& stream, const Channels& view, const Parameter* bias, const FusedRectifier* rectifier,
+                    float* y) {
+  const float* values = bias == nullptr ? nullptr : bias->effective;
+  if (rectifier != nullptr) {
+    bias_rectify(stream, view, values, rectifier->negative_slope, y);
+  } else if (values != nullptr) {
+    channel_affine(stream, view, y, nullptr, values, y);
+  }
+}
+
+// What comes before: the ReLU's gradient in place of its top's, and the bias's = beta times itself + sums, unless null.
+void bias_backward(const Stream& stream, const Channels& view, const FusedRectifier* rectifier, const Tensor& top,
+                    float beta, float* bias_gradient) {
+  if (rectifier == nullptr) {
+    if (bias_gradient != nullptr) channel_sums(stream, view, top.diff, nullptr, beta, bias_gradient);
+  } else if (bias_gradient != nullptr) {
+    rectified_channel_sums(stream, view, top.data, rectifier->negative_slope, beta, top.diff, bias_gradient);
+  } else {
+    const NeuronFunction relu{Neuron::kReLU, rectifier->negative_slope};
+    neuron_backward(stream, relu, top.diff, top.data, top.data, top.diff, top.count());
+  }
+}
 
 // Convolution, and Deconvolution as its transpose: there the geometry is that of a convolution from top to bottom.
 class ConvolutionLayer final : public CudaLayer {
@@ -38,7 +73,8 @@ class ConvolutionLayer final : public CudaLayer {
       require(to.count() == g.images * g.output_count(), ctx,
               "blob '" + top(i).name + "' has the shape " + shape_text(top(i).shape) + ", which its kernel does not make.");
     }
-    convolver_ = device_.make_convolver(geometry_, ctx.name);
+    convolver_ = device_.make_convolver(geometry_);
+    rectifier_ = take_rectifier(ctx);
   }
 
   void forward() override {
@@ -49,14 +85,13 @@ class ConvolutionLayer final : public CudaLayer {
       } else {
         convolver_->forward(bottom(i).data, weights, top(i).data);
       }
-      if (bias_) {
-        channel_affine(stream(), top_view(), top(i).data, nullptr, ctx.parameters[1]->effective, top(i).data);
-      }
+      bias_forward(stream(), top_view(), bias_ ? ctx.parameters[1] : nullptr, rectifier_, top(i).data);
     }
   }
 
   void backward() override {
     for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
+      begin_backward(i);
       if (ctx.parameter_gradients) {
         // Caffe accumulates over the bottoms; only the first meets what was there before.
         Parameter& weights = *ctx.parameters[0];
@@ -64,10 +99,6 @@ class ConvolutionLayer final : public CudaLayer {
         const float* x = transposed_ ? top(i).diff : bottom(i).data;
         const float* dy = transposed_ ? bottom(i).data : top(i).diff;
         convolver_->backward_weights(x, dy, beta, weights.tensor.diff);
-        if (bias_) {
-          float* diff = i == 0 ? begin_addition(*ctx.parameters[1]) : ctx.parameters[1]->tensor.diff;
-          add_channel_sums(stream(), top_view(), top(i).diff, nullptr, diff);
-        }
       }
       if (!wants(i)) continue;
       if (transposed_) {
@@ -78,9 +109,52 @@ class ConvolutionLayer final : public CudaLayer {
     }
   }
 
-  std::int64_t workspace_bytes() const override { return convolver_->workspace_bytes(); }
+  // Images of a chunk as columns, their gradients one by one, the squares of these added: never those of all images at once.
+  bool add_squared_gradients(const SquareSums& sums) override {
+    if (transposed_) return false;
+    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
+      if (float* to = sums(*ctx.parameters[0])) add_squared_gradients(bottom(i).data, top(i).diff, to);
+      float* biases = bias_ ? sums(*ctx.parameters[1]) : nullptr;
+      if (biases == nullptr) continue;
+      const Channels view = top_view();
+      add_squared_channel_sums(stream(), view, top(i).diff, device_.scratch(view.outer * view.channels), biases);
+    }
+    return true;
+  }
 
  private:
+  // The bias's gradient, and the ReLU's where its work is this layer's.
+  void begin_backward(std::size_t i) {
+    const bool biased = bias_ && ctx.parameter_gradients;
+    // Caffe accumulates over the bottoms; only the first meets what was there before.
+    const float beta = biased && i == 0 ? begin_gradient(*ctx.parameters[1]) : 1.0F;
+    bias_backward(stream(), top_view(), rectifier_, top(i), beta, biased ? ctx.parameters[1]->tensor.diff : nullptr);
+  }
+
+  void add_squared_gradients(const float* x, const float* dy, float* to) {
+    const ConvolutionGeometry& g = geometry_;
+    const Index points = g.output_points();
+    const Index width = g.rows() / g.group;  // of a row of the weights
+    const Index outputs = g.outputs / g.group;
+    const Index weights = g.outputs * width;
+    constexpr Index kFloats = Index{1} << 24;
+    const Index chunk = std::min(g.images, std::max<Index>(1, kFloats / (g.columns_count() + weights)));
+    float* columns = device_.scratch(chunk * (g.columns_count() + weights));
+    float* gradients = columns + chunk * g.columns_count();
+    const Columns geometry = columns_of(g);
+    for (Index first = 0; first < g.images; first += chunk) {
+      const Index images = std::min(chunk, g.images - first);
+      images_to_columns(stream(), geometry, images, x + first * g.input_count(), columns);
+      const Product product{false,  true,   outputs,          width,   points, 0,
+                            images, g.output_count(), g.columns_count(), weights};
+      for (Index group = 0; group < g.group; ++group) {
+        device_.multiply(product, dy + first * g.output_count() + group * outputs * points,
+                         columns + group * width * points, gradients + group * outputs * width);
+      }
+      add_squares(stream(), to, gradients, images, weights);
+    }
+  }
+
   Channels top_view() const {
     return transposed_ ? Channels{geometry_.images, geometry_.channels, geometry_.input_points()}
                        : Channels{geometry_.images, geometry_.outputs, geometry_.output_points()};
@@ -90,6 +164,7 @@ class ConvolutionLayer final : public CudaLayer {
   bool bias_;
   ConvolutionGeometry geometry_;
   std::unique_ptr<Convolver> convolver_;
+  const FusedRectifier* rectifier_ = nullptr;
 };
 
 // X (rows, inputs), W (outputs, inputs) or transposed (inputs, outputs), Y (rows, outputs)
@@ -112,16 +187,20 @@ class InnerProduct final : public CudaLayer {
     if (bias_) shapes.push_back({outputs_});
     require_parameters(ctx, shapes);
     require(top().count() == rows_ * outputs_, ctx, "blob '" + top().name + "' does not fit its number of outputs.");
+    rectifier_ = take_rectifier(ctx);
   }
 
   void forward() override {
     const Product product{false, !transposed_, rows_, outputs_, inputs_};
     device_.multiply(product, bottom().data, ctx.parameters[0]->effective, top().data);
-    if (bias_) channel_affine(stream(), view(), top().data, nullptr, ctx.parameters[1]->effective, top().data);
+    bias_forward(stream(), view(), bias_ ? ctx.parameters[1] : nullptr, rectifier_, top().data);
   }
 
   void backward() override {
     const float* dy = top().diff;
+    const bool biased = bias_ && ctx.parameter_gradients;
+    bias_backward(stream(), view(), rectifier_, top(), biased ? begin_gradient(*ctx.parameters[1]) : 1.0F,
+                   biased ? ctx.parameters[1]->tensor.diff : nullptr);
     if (ctx.parameter_gradients) {
       Parameter& weights = *ctx.parameters[0];
       const float beta = begin_gradient(weights);
@@ -130,11 +209,28 @@ class InnerProduct final : public CudaLayer {
       } else {
         device_.multiply({true, false, outputs_, inputs_, rows_, beta}, dy, bottom().data, weights.tensor.diff);
       }
-      if (bias_) add_channel_sums(stream(), view(), dy, nullptr, begin_addition(*ctx.parameters[1]));
     }
     if (wants(0)) {
       device_.multiply({false, transposed_, rows_, inputs_, outputs_}, dy, ctx.parameters[0]->effective, bottom().diff);
     }
+  }
+
+  // The squares of all rows' gradients are (dY^2)^T (X^2).
+  bool add_squared_gradients(const SquareSums& sums) override {
+    if (float* to = sums(*ctx.parameters[0])) {
+      float* x = device_.scratch(rows_ * (inputs_ + outputs_));
+      float* dy = x + rows_ * inputs_;
+      square(stream(), x, bottom().data, rows_ * inputs_);
+      square(stream(), dy, top().diff, rows_ * outputs_);
+      if (transposed_) {
+        device_.multiply({true, false, inputs_, outputs_, rows_, 1}, x, dy, to);
+      } else {
+        device_.multiply({true, false, outputs_, inputs_, rows_, 1}, dy, x, to);
+      }
+    }
+    float* biases = bias_ ? sums(*ctx.parameters[1]) : nullptr;
+    if (biases != nullptr) add_squared_channel_sums(stream(), view(), top().diff, nullptr, biases);
+    return true;
   }
 
  private:
@@ -145,6 +241,7 @@ class InnerProduct final : public CudaLayer {
   bool transposed_;
   Index rows_ = 0;
   Index inputs_ = 0;
+  const FusedRectifier* rectifier_ = nullptr;
 };
 
 class Embed final : public CudaLayer {
@@ -173,8 +270,8 @@ class Embed final : public CudaLayer {
     embed_backward(stream(), bottom().data, bottom().count(), inputs_, outputs_, top().diff,
                    begin_addition(*ctx.parameters[0]));
     if (bias_) {
-      add_channel_sums(stream(), {bottom().count(), outputs_, 1}, top().diff, nullptr,
-                       begin_addition(*ctx.parameters[1]));
+      channel_sums(stream(), {bottom().count(), outputs_, 1}, top().diff, nullptr,
+                   begin_gradient(*ctx.parameters[1]), ctx.parameters[1]->tensor.diff);
     }
   }
 
@@ -248,13 +345,13 @@ class Scale final : public CudaLayer {
     const float* dy = top().diff;
     const float* x = saved_ ? saved_.get() : bottom().data;
     if (bias_ && ctx.parameter_gradients) {
-      add_channel_sums(stream(), view_, dy, nullptr, begin_addition(*ctx.parameters.back()));
+      Parameter& bias = *ctx.parameters.back();
+      channel_sums(stream(), view_, dy, nullptr, begin_gradient(bias), bias.tensor.diff);
     }
     if (learned_ && ctx.parameter_gradients) {
-      add_channel_sums(stream(), view_, dy, x, begin_addition(*ctx.parameters[0]));
+      channel_sums(stream(), view_, dy, x, begin_gradient(*ctx.parameters[0]), ctx.parameters[0]->tensor.diff);
     } else if (!learned_ && wants(1)) {
-      fill(stream(), bottom(1).diff, 0, bottom(1).count());
-      add_channel_sums(stream(), view_, dy, x, bottom(1).diff);
+      channel_sums(stream(), view_, dy, x, 0, bottom(1).diff);
     }
     if (wants(0)) channel_affine(stream(), view_, dy, factors(), nullptr, bottom().diff);
   }
@@ -287,10 +384,10 @@ class Bias final : public CudaLayer {
 
   void backward() override {
     if (learned_ && ctx.parameter_gradients) {
-      add_channel_sums(stream(), view_, top().diff, nullptr, begin_addition(*ctx.parameters[0]));
+      channel_sums(stream(), view_, top().diff, nullptr, begin_gradient(*ctx.parameters[0]),
+                   ctx.parameters[0]->tensor.diff);
     } else if (!learned_ && wants(1)) {
-      fill(stream(), bottom(1).diff, 0, bottom(1).count());
-      add_channel_sums(stream(), view_, top().diff, nullptr, bottom(1).diff);
+      channel_sums(stream(), view_, top().diff, nullptr, 0, bottom(1).diff);
     }
     if (wants(0)) copy(bottom().diff, top().diff, top().count());
   }

@@ -88,11 +88,21 @@ class SoftmaxWithLoss final : public LossLayer {
   void backward() override {
     if (!wants(0)) return;
     softmax_loss_gradient(stream(), view_, probabilities_.get(), labels_, weight(), divisor(), bottom().diff);
+    if (teacher_ == nullptr || teacher_->weight == 0) return;
+    const Distillation teacher{teacher_->logits.get(), teacher_->weight, teacher_->temperature};
+    distil_gradient(stream(), view_, bottom().data, teacher, labels_, weight(), divisor(), bottom().diff);
+  }
+
+  bool learn_from(const Teacher& teacher) override {
+    if (view_.inner != 1) return false;
+    teacher_ = &teacher;
+    return true;
   }
 
  private:
   ClassView view_;
   FloatBuffer probabilities_;
+  const Teacher* teacher_ = nullptr;
 };
 
 // BVLC: bottom 0 holds logits. Before 2017: probabilities, one label per item, the mean over the batch.

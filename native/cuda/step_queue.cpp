@@ -1,7 +1,10 @@
 #include "cuda/step_queue.h"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
+#include "cuda/kernels/loss.h"
 #include "cuda/kernels/step.h"
 
 namespace olmp::cuda {
@@ -41,19 +44,32 @@ class DeviceStepQueue final : public StepQueue {
   }
 
   void update(const UpdateRule& rule, float clip, const std::vector<Update>& updates) override {
+    if (updates.empty()) return;
     auto* numbers = reinterpret_cast<StepNumbers*>(numbers_.get());
-    if (clip >= 0) set_clipping_of(updates, clip);
-    for (const Update& parameter : updates) {
-      UpdateRule own = rule;
-      own.rate = parameter.rate_factor;
-      own.decay = parameter.decay;
-      cuda::update(device_.stream(), own, numbers, parameter.value, parameter.diff, parameter.history,
-                   parameter.history2, parameter.count);
+    const TargetList& list = targets_of(updates);
+    const auto* targets = reinterpret_cast<const UpdateTarget*>(list.targets.get());
+    const auto count = static_cast<Index>(updates.size());
+    if (clip >= 0) {
+      auto* parts = reinterpret_cast<double*>(device_.scratch(floats_for<double>(list.blocks)));
+      gradient_squares(device_.stream(), targets, count, list.blocks, parts);
+      set_clipping(device_.stream(), numbers, parts, list.blocks, clip);
     }
+    update_all(device_.stream(), rule, numbers, targets, count, list.blocks);
   }
 
   void count_kept(const float* mask, std::int64_t count, std::size_t column) override {
     cuda::count_kept(device_.stream(), ring(), mask, count, static_cast<Index>(column));
+  }
+
+  void draw_classes(const float* logits, std::int64_t rows, std::int64_t classes, const double* uniforms,
+                    float* labels) override {
+    cuda::draw_classes(device_.stream(), logits, rows, classes, uniforms, labels);
+  }
+
+  void forget() override {
+    device_.forget_recordings();
+    programs_.clear();
+    targets_.clear();
   }
 
   std::vector<double> read_rows() override {
@@ -92,23 +108,35 @@ class DeviceStepQueue final : public StepQueue {
     device_.copy_in(program.list.get(), reinterpret_cast<const float*>(list.data()), list_floats);
   }
 
-  // Not to be recorded at its first call: it takes memory then.
-  void set_clipping_of(const std::vector<Update>& updates, float clip) {
-    Index parts = 0;
-    for (const Update& parameter : updates) parts += blocks_of(parameter);
-    if (parts > parts_size_) {
-      parts_ = device_.allocate(floats_for<Moments>(parts), "partial norms of gradients");
-      parts_size_ = parts;
+  // What update() was given, on the device; likewise.
+  struct TargetList {
+    std::vector<Update> updates;
+    FloatBuffer targets;
+    Index blocks = 0;
+  };
+
+  const TargetList& targets_of(const std::vector<Update>& updates) {
+    const auto known = std::find_if(targets_.begin(), targets_.end(),
+                                    [&](const auto& list) { return list->updates == updates; });
+    if (known != targets_.end()) return **known;
+    constexpr std::size_t kMostLists = 32;
+    if (targets_.size() >= kMostLists) {
+      device_.forget_recordings();
+      targets_.clear();
     }
-    auto* first = reinterpret_cast<Moments*>(parts_.get());
-    Index at = 0;
-    for (const Update& parameter : updates) {
-      moments(device_.stream(), parameter.diff, parameter.count, first + at);
-      at += blocks_of(parameter);
+    std::vector<UpdateTarget> targets;
+    Index blocks = 0;
+    for (const Update& u : updates) {
+      targets.push_back({u.value, u.diff, u.history, u.history2, u.mask, u.masked, u.count, blocks, u.rate_factor, u.decay,
+                         u.confined ? 1 : 0, 0});
+      blocks += update_blocks(u.count);
     }
-    set_clipping(device_.stream(), reinterpret_cast<StepNumbers*>(numbers_.get()), first, parts, clip);
+    const Index floats = floats_for<UpdateTarget>(static_cast<Index>(targets.size()));
+    targets_.push_back(std::make_unique<TargetList>(
+        TargetList{updates, device_.allocate(floats, "the list of what a step updates"), blocks}));
+    device_.copy_in(targets_.back()->targets.get(), reinterpret_cast<const float*>(targets.data()), floats);
+    return *targets_.back();
   }
-  static Index blocks_of(const Update& parameter) { return (parameter.count + kMomentsBlock - 1) / kMomentsBlock; }
 
   Device& device_;
   FloatBuffer numbers_;
@@ -116,8 +144,7 @@ class DeviceStepQueue final : public StepQueue {
   std::size_t current_ = 0;
   std::size_t rows_ = 0;
   bool revive_ = true;
-  FloatBuffer parts_{nullptr, [](float*) {}};
-  Index parts_size_ = 0;
+  std::vector<std::unique_ptr<TargetList>> targets_;
 };
 
 }  // namespace

@@ -142,9 +142,9 @@ void Masks::freeze(bool frozen) {
   frozen_ = frozen;
   for (LayerMasks& layer : layers_) {
     for (Parameter* parameter : layer.parameters) {
-      parameter->frozen = frozen && layer.masked && backend_.has_gather();
+      parameter->frozen = frozen && layer.masked;
       parameter->kept_places.clear();
-      if (!parameter->frozen) continue;
+      if (!parameter->frozen || !backend_.has_gather()) continue;
       const std::int64_t n = parameter->tensor.count();
       std::vector<float> mask(static_cast<std::size_t>(n));
       backend_.copy_out(mask.data(), parameter->mask, n);

@@ -53,8 +53,7 @@ void Net::load_batches() {
 
 double Net::forward(bool advance, bool keep_blobs) {
   const FlushDenormals guard;
-  keep_blobs_ = keep_blobs;
-  prepare_forward(advance);
+  prepare_forward(advance, keep_blobs);
   double total = 0;
   for (const Step& step : steps_) {
     if (step.layer != nullptr) step.layer->forward();
@@ -63,9 +62,11 @@ double Net::forward(bool advance, bool keep_blobs) {
   return total;
 }
 
-void Net::prepare_forward(bool advance) {
+void Net::prepare_forward(bool advance, bool keep_blobs) {
+  keep_blobs_ = keep_blobs;
   if (advance || !batch_loaded_) load_batches();
   backend_->begin_pass(*random_);
+  for (const auto& layer : layers_) layer->begin_pass();
 }
 
 void Net::run_forward() {

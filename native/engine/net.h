@@ -30,7 +30,7 @@ class Net {
   // not keep blobs may leave those between its outputs unwritten (Tensor::kept).
   double forward(bool advance, bool keep_blobs = true);
   // The parts of a forward pass whose results nobody waits for: the next batch, and the layers.
-  void prepare_forward(bool advance);
+  void prepare_forward(bool advance, bool keep_blobs = true);
   void run_forward();
   // The outputs, then the weighted total loss, as columns of a row; all times `factor`.
   std::vector<StepQueue::Measure> measures(double factor) const;
@@ -96,6 +96,7 @@ class Net {
   std::vector<DummyTop> dummy_tops_;
   mutable std::vector<float> scratch_;  // host copy of an output or a loss, sized for the largest
   std::vector<std::unique_ptr<FusedMaxima>> maxima_;
+  std::vector<std::unique_ptr<FusedRectifier>> rectifiers_;
   bool keep_blobs_ = true;
   bool batch_loaded_ = false;
 };

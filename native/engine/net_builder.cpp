@@ -176,6 +176,7 @@ void Net::Builder::make_layer(std::size_t layer) {
                        threads_};
   context.loss_weights.resize(tops.size(), 0.0F);
   context.maxima = maxima_of(layer);
+  context.rectifier = rectifier_of(layer);
   net_.layers_.push_back(net_.backend_->make_layer(std::move(context)));
   layers_[layer] = net_.layers_.back().get();
 }
@@ -192,6 +193,20 @@ FusedMaxima* Net::Builder::maxima_of(std::size_t layer) {
   if (blob.readers.size() != 1 || blob.loss_weight != 0 || !halves(description(blob.readers[0].layer))) return nullptr;
   net_.maxima_.push_back(std::unique_ptr<FusedMaxima>(new FusedMaxima{net_.keep_blobs_}));
   return maxima_[blob.readers[0].layer] = net_.maxima_.back().get();
+}
+
+FusedRectifier* Net::Builder::rectifier_of(std::size_t layer) {
+  const auto known = rectifiers_.find(layer);
+  if (known != rectifiers_.end()) return known->second;
+  const LayerPlan& planned = plan_.layers[layer];
+  if (!is_prunable(description(layer).at("type")) || planned.tops.size() != 1) return nullptr;
+  const BlobVersion& blob = plan_.versions[planned.tops[0]];
+  if (blob.readers.size() != 1 || blob.loss_weight != 0) return nullptr;
+  const json& reader = description(blob.readers[0].layer);
+  if (reader.at("type") != "ReLU" || reader.at("tops") != reader.at("bottoms")) return nullptr;
+  net_.rectifiers_.push_back(std::make_unique<FusedRectifier>());
+  net_.rectifiers_.back()->negative_slope = reader.at("params").at("negative_slope").get<float>();
+  return rectifiers_[blob.readers[0].layer] = net_.rectifiers_.back().get();
 }
 
 void Net::Builder::open_source(std::size_t layer) {

@@ -151,8 +151,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
     throw Error("bad-argument", std::to_string(rates.size()) + " learning rates given for " + std::to_string(iterations) +
                                     " iterations");
   }
-  if (!rates.empty()) require_host("training at given learning rates");
-  if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled);
+  if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled, rates);
   const std::size_t width = net.outputs().size() + 2;
   const int iter_size = solver_->spec().iter_size;
   std::vector<double> row(width);

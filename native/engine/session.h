@@ -135,15 +135,20 @@ class Session {
   void remask_drawn(const std::uint32_t* bits);
   // The same on a backend that queues steps (session_queued.cpp).
   TrainResult train_queued(StepQueue& queue, int iterations, const std::vector<std::uint32_t>& remask,
-                           const Cancelled& cancelled);
+                           const Cancelled& cancelled, const std::vector<double>& rates);
   std::vector<double> test_queued(StepQueue& queue, int iterations, const Cancelled& cancelled);
   RateEvaluations evaluate_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
                                   const Cancelled& cancelled);
-  std::uint64_t pointers_key(std::uint64_t work) const;
+  // Another key wherever recorded work would be other work.
+  std::uint64_t recording_key(std::uint64_t work) const;
   void update_memory_bytes();
-  // Throws Error("unsupported") on devices whose steps are queued.
-  void require_host(const char* what) const;
   Scores& scores();
+  // Adds the squared gradients of the next batches' images to the scores; the same on a backend that queues steps
+  // (session_recipe_queued.cpp).
+  void add_squared_gradients(int batches);
+  void add_squared_gradients_queued(StepQueue& queue, int batches);
+  // A pass of the test net over what its blobs hold.
+  void forward_queued(StepQueue& queue, Net& net);
   // The teacher's logits of the batch just loaded.
   void take_teacher_rows(const Net& net);
 
@@ -168,6 +173,9 @@ class Session {
   Teacher teacher_;
   std::vector<float> teacher_table_;  // (items, classes)
   std::uint64_t teacher_items_ = 0;
+  // On backends that queue steps, where scores draw labels.
+  FloatBuffer drawn_by_{nullptr, [](float*) {}};  // doubles, one for each image of a batch
+  FloatBuffer given_labels_{nullptr, [](float*) {}};
   int accuracy_index_ = -1;  // among the train net's outputs
   std::atomic<int> iteration_{0};
   std::atomic<std::int64_t> memory_bytes_{0};

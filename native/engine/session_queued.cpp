@@ -1,40 +1,45 @@
 // Training, testing and evaluating on a backend that queues steps: the host waits once in many iterations.
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "engine/session.h"
+#include "engine/session_work.h"
 
 namespace olmp {
-namespace {
 
-// What a step's work is, so that recordings of different work are told apart.
-constexpr std::uint64_t kTest = 1;
-constexpr std::uint64_t kCandidate = 2;
-constexpr std::uint64_t kPass = 4;
-constexpr std::uint64_t kFirstPass = 1;  // added to kPass
-constexpr std::uint64_t kLastPass = 2;
-
-}  // namespace
-
-// Another key wherever recorded work would read other memory: layers read a masked parameter elsewhere.
-std::uint64_t Session::pointers_key(std::uint64_t work) const {
+// Layers read a masked parameter elsewhere, frozen masks confine updates, and what is in the arguments of kernels.
+std::uint64_t Session::recording_key(std::uint64_t work) const {
   std::uint64_t key = 14695981039346656037ULL ^ work;  // FNV-1a
+  const auto add = [&key](std::uint64_t value) { key = (key ^ value) * 1099511628211ULL; };
+  const auto add_float = [&add](float value) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(bits));
+    add(bits);
+  };
   for (const auto& parameter : parameters_->all()) {
-    for (const float* pointer : {parameter->effective, static_cast<const float*>(parameter->mask)}) {
-      key = (key ^ reinterpret_cast<std::uintptr_t>(pointer)) * 1099511628211ULL;
-    }
+    add(reinterpret_cast<std::uintptr_t>(parameter->effective));
+    add(reinterpret_cast<std::uintptr_t>(parameter->mask));
+    add(parameter->frozen ? 1 : 0);
   }
+  if (solver_) add_float(solver_->spec().weight_decay);
+  add_float(teacher_.weight);
+  add_float(teacher_.temperature);
   return key;
 }
 
 TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::vector<std::uint32_t>& remask,
-                                  const Cancelled& cancelled) {
+                                  const Cancelled& cancelled, const std::vector<double>& rates) {
   Net& net = this->net(Phase::kTrain);
   const std::size_t loss = net.outputs().size();
   const std::size_t words = (masks_->layers() + 31) / 32;
   const int iter_size = solver_->spec().iter_size;
   const int start = iteration_;
   queue.begin(net.measures(1.0 / iter_size), loss + 1, loss);
+  const auto rate_of = [&](int done) {
+    return rates.empty() ? learning_rate(solver_->spec(), start + done)
+                         : static_cast<float>(rates[static_cast<std::size_t>(done)]);
+  };
   TrainResult result;
   // Rows are read late: after a loss that is no number the device has left the parameters alone, and the rows behind it
   // are dropped.
@@ -47,7 +52,7 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
       }
       result.rows.insert(result.rows.end(), rows.begin() + static_cast<std::ptrdiff_t>(row),
                          rows.begin() + static_cast<std::ptrdiff_t>(row + loss + 1));
-      result.rows.push_back(learning_rate(solver_->spec(), start + result.completed));
+      result.rows.push_back(rate_of(result.completed));
       ++result.completed;
     }
     iteration_ = start + result.completed;
@@ -58,12 +63,13 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
       break;
     }
     if (!remask.empty()) remask_drawn(remask.data() + words * static_cast<std::size_t>(begun));
-    queue.begin_row(learning_rate(solver_->spec(), start + begun), start + begun);
+    queue.begin_row(rate_of(begun), start + begun);
     for (int pass = 0; pass < iter_size; ++pass) {
       const bool first = pass == 0;
       const bool last = pass + 1 == iter_size;
-      net.prepare_forward(true);
-      queue.run(pointers_key(kPass | (first ? kFirstPass : 0) | (last ? kLastPass : 0)), [&] {
+      net.prepare_forward(true, false);
+      take_teacher_rows(net);
+      queue.run(recording_key(work::kPass | (first ? work::kFirstPass : 0) | (last ? work::kLastPass : 0)), [&] {
         if (first) solver_->clear_gradients();
         net.run_forward();
         queue.measure();
@@ -71,7 +77,7 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
         if (last) solver_->enqueue_update(queue);
       });
     }
-    masks_->values_changed();
+    masks_->values_updated();
     if ((begun + 1) % static_cast<int>(StepQueue::kMostRows) == 0) read_rows();
   }
   if (result.stop != TrainResult::Stop::kNonFiniteLoss) read_rows();
@@ -93,8 +99,8 @@ std::vector<double> Session::test_queued(StepQueue& queue, int iterations, const
   int done = 0;
   while (done < iterations && !cancelled()) {
     queue.begin_row(0, 0);
-    net.prepare_forward(true);
-    queue.run(pointers_key(kTest), [&] {
+    net.prepare_forward(true, false);
+    queue.run(recording_key(work::kTest), [&] {
       net.run_forward();
       queue.measure();
     });
@@ -137,7 +143,7 @@ RateEvaluations Session::evaluate_queued(StepQueue& queue, const std::vector<dou
     }
     queue.begin_row(0, 0);
     net.prepare_forward(false);
-    queue.run(pointers_key(kCandidate), [&] {
+    queue.run(recording_key(work::kCandidate), [&] {
       net.run_forward();
       queue.measure();
     });

@@ -58,7 +58,7 @@ class Solver {
   // lr_mult 0 are left alone, and so is what frozen masks do not keep; the masked values are kept up to date. Returns the learning rate used: `given` in place of the
   // policy's.
   float update(int iteration, std::optional<float> given = std::nullopt);
-  // The same as part of a step of a device, which has the rate and the iteration. Leaves masked values as they are.
+  // The same as part of a step of a device, which has the rate and the iteration.
   void enqueue_update(StepQueue& queue);
 
   // History `part` (0 or 1) of a parameter by its position in the store, or null where the solver keeps none.

@@ -22,7 +22,8 @@ class StepQueue {
       return values == other.values && count == other.count && factor == other.factor && column == other.column;
     }
   };
-  // A parameter's update; the step's learning rate is multiplied by rate_factor.
+  // A parameter's update; the step's learning rate is multiplied by rate_factor. Where there is a mask, masked becomes
+  // value * mask; `confined`: what the mask prunes stays as it is, and its gradient counts for nothing.
   struct Update {
     float* value = nullptr;
     const float* diff = nullptr;
@@ -31,6 +32,14 @@ class StepQueue {
     std::int64_t count = 0;
     float rate_factor = 1;
     float decay = 0;
+    const float* mask = nullptr;
+    float* masked = nullptr;
+    bool confined = false;
+    bool operator==(const Update& other) const {
+      return value == other.value && diff == other.diff && history == other.history && history2 == other.history2 &&
+             count == other.count && rate_factor == other.rate_factor && decay == other.decay && mask == other.mask &&
+             masked == other.masked && confined == other.confined;
+    }
   };
   static constexpr std::size_t kMostRows = 64;  // between two read_rows
 
@@ -42,13 +51,19 @@ class StepQueue {
   // Starts a row of zeros; `rate` and `iteration` are those of its update.
   virtual void begin_row(float rate, int iteration) = 0;
   // Does `work`, which gives the device its work by layers' passes, measure and update; or, where the device has recorded
-  // what `work` gave it for this key, has that done again without calling it.
+  // what `work` gave it for this key, has that done again without calling it. So the key tells apart whatever makes a
+  // difference to what `work` gives: memory, and numbers that are not the step's.
   virtual void run(std::uint64_t key, const std::function<void()>& work) = 0;
   virtual void measure() = 0;
   // `rule` without rate and decay; gradients are clipped to the norm `clip` where that is not negative.
   virtual void update(const UpdateRule& rule, float clip, const std::vector<Update>& updates) = 0;
   // Adds the number of ones in a mask to a column.
   virtual void count_kept(const float* mask, std::int64_t count, std::size_t column) = 0;
+  // labels[i]: a class drawn by the softmax of row i of logits (rows, classes), by the number uniforms[i] in [0, 1).
+  virtual void draw_classes(const float* logits, std::int64_t rows, std::int64_t classes, const double* uniforms,
+                            float* labels) = 0;
+  // To be called before memory is given back that work recorded so far refers to.
+  virtual void forget() = 0;
   // Waits, and returns the rows begun since the last call, one after another.
   virtual std::vector<double> read_rows() = 0;
 };

@@ -11,6 +11,7 @@
 #include "cpu/register.h"
 #include "cuda/cuda_layer.h"
 #include "cuda/device.h"
+#include "cuda/host_device.h"
 #include "cuda/library.h"
 #include "engine/error.h"
 #include "test/session_fixtures.h"
@@ -226,6 +227,7 @@ TEST_CASE("a loss that is no number ends training before the parameters are harm
 TEST_CASE("dropout keeps what it should, differently in every pass, and alike in forward and backward") {
   constexpr Index kCount = 100000;
   const auto device = cuda::make_host_device();
+  device->next_salt();
   Random random(1);
   const std::vector<float> ones(kCount, 1.0F);
   std::vector<float> first(kCount);

@@ -1,6 +1,5 @@
 // Retraining on frozen masks: the course of what is kept, what is pruned left alone, and the saved state.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
+#include "test/test_main.h"
 
 #include "test/session_fixtures.h"
 
@@ -108,10 +107,12 @@ TEST_CASE("a sparse convolution with its maxima taken along: the same course, th
     const auto code_of = [](Session& session) {
       return error_code([&] { session.get_blob(Phase::kTrain, "conv1", BlobPart::kData); });
     };
-    CHECK(code_of(*frozen) == "blob-not-kept");
-    // Where masks may change, a dense convolution takes its maxima along, a sparse one does not.
-    const bool sparse = thawed->kept_counts()[0].kept_weights < 8;
-    CHECK(code_of(*thawed) == (sparse ? "" : "blob-not-kept"));
+    if (test::test_device() == "cpu") {
+      CHECK(code_of(*frozen) == "blob-not-kept");
+      // Where masks may change, a dense convolution takes its maxima along, a sparse one does not.
+      const bool sparse = thawed->kept_counts()[0].kept_weights < 8;
+      CHECK(code_of(*thawed) == (sparse ? "" : "blob-not-kept"));
+    }
 
     frozen->save_state(fixture.file("state"));
     const auto future = frozen->train(20, {}, kNever).rows;

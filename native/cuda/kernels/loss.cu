@@ -133,6 +133,52 @@ void softmax_loss_gradient(const Stream& stream, const ClassView& view, const fl
   });
 }
 
+void distil_gradient(const Stream& stream, const ClassView& view, const float* x, const Distillation& teacher,
+                     const Labels& labels, const float* weight, const float* divisor, float* dx) {
+  const Index classes = view.channels;
+  for_each_team(stream, view.outer, classes, [=] OLMP_KERNEL(Team team, Index row) {
+    if (label_at(labels, classes, row) < 0) return;
+    const float* own = x + row * classes;
+    const float* theirs = teacher.logits + row * classes;
+    const float temperature = teacher.temperature;
+    const float own_most = team.maximum(classes, [=](Index c) { return own[c]; });
+    const float their_most = team.maximum(classes, [=](Index c) { return theirs[c]; });
+    const auto own_sum =
+        static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((own[c] - own_most) / temperature); }));
+    const auto their_sum =
+        static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((theirs[c] - their_most) / temperature); }));
+    const float scale = teacher.weight * temperature * (*weight / *divisor);
+    team.each(classes, [=](Index c) {
+      const float difference = std::exp((own[c] - own_most) / temperature) / own_sum -
+                               std::exp((theirs[c] - their_most) / temperature) / their_sum;
+      float& to = dx[row * classes + c];
+      to = (1 - teacher.weight) * to + scale * difference;
+    });
+  });
+}
+
+// In double, and in the order of the classes, as the host draws (session_recipe.cpp): the same number picks the same class.
+void draw_classes(const Stream& stream, const float* logits, Index rows, Index classes, const double* uniforms,
+                  float* labels) {
+  for_each(stream, rows, [=] OLMP_KERNEL(Index row) {
+    const float* from = logits + row * classes;
+    float most = from[0];
+    for (Index c = 1; c < classes; ++c) most = larger(most, from[c]);
+    double sum = 0;
+    for (Index c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(from[c] - most));
+    double left = uniforms[row] * sum;
+    Index drawn = classes - 1;
+    for (Index c = 0; c + 1 < classes; ++c) {
+      left -= std::exp(static_cast<double>(from[c] - most));
+      if (left < 0) {
+        drawn = c;
+        break;
+      }
+    }
+    labels[row] = static_cast<float>(drawn);
+  });
+}
+
 void infogain_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
                    const float* gains, const LossResult& result) {
   const auto loss = [=] OLMP_KERNEL(Index position) {

@@ -44,6 +44,20 @@ void softmax_loss(const Stream& stream, const ClassView& view, const float* prob
 void softmax_loss_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
                            const Labels& labels, const float* weight, const float* divisor, float* dx);
 
+// dx = (1 - weight) dx + weight temperature (softmax(x / temperature) - softmax(t / temperature)) loss_weight / divisor, with
+// x and the teacher's logits t (view.outer, classes); rows without a label stay as they are (Hinton, Vinyals, Dean 2015).
+struct Distillation {
+  const float* logits = nullptr;  // t
+  float weight = 0;
+  float temperature = 1;
+};
+void distil_gradient(const Stream& stream, const ClassView& view, const float* x, const Distillation& teacher,
+                     const Labels& labels, const float* weight, const float* divisor, float* dx);
+
+// labels[row]: the class that uniforms[row] in [0, 1) picks by the softmax of the row of logits (rows, classes).
+void draw_classes(const Stream& stream, const float* logits, Index rows, Index classes, const double* uniforms,
+                  float* labels);
+
 // H: (classes, classes), row = true class.
 void infogain_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
                    const float* gains, const LossResult& result);

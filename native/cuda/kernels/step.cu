@@ -44,11 +44,4 @@ void count_kept(const Stream& stream, const RowRing& ring, const float* mask, In
   });
 }
 
-void set_clipping(const Stream& stream, StepNumbers* numbers, const Moments* parts, Index count, float limit) {
-  for_each_team(stream, 1, count, [=] OLMP_KERNEL(Team team, Index) {
-    const auto norm = static_cast<float>(std::sqrt(team.sum(count, [=](Index i) { return parts[i].sum_of_squares; })));
-    if (team.first()) numbers->clipping = norm > limit ? limit / norm : 1.0F;
-  });
-}
-
 }  // namespace olmp::cuda

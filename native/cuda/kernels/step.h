@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/kernels/arrays.h"
+#include "cuda/kernels/update.h"
 
 namespace olmp::cuda {
 
@@ -27,7 +28,5 @@ void begin_row(const Stream& stream, const RowRing& ring, float rate, int iterat
 void measure(const Stream& stream, const RowRing& ring, const DeviceMeasure* measures, Index count);
 // Adds the number of ones in a mask to a column.
 void count_kept(const Stream& stream, const RowRing& ring, const float* mask, Index n, Index column);
-// SGDSolver::ClipGradients, from parts of moments() over all gradients.
-void set_clipping(const Stream& stream, StepNumbers* numbers, const Moments* parts, Index count, float limit);
 
 }  // namespace olmp::cuda

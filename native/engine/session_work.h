@@ -1,0 +1,16 @@
+// What a step on a device is: part of the key that tells recordings of different work apart.
+#pragma once
+
+#include <cstdint>
+
+namespace olmp::work {
+
+inline constexpr std::uint64_t kTest = 1;
+inline constexpr std::uint64_t kCandidate = 2;
+inline constexpr std::uint64_t kTeach = 3;
+inline constexpr std::uint64_t kSquares = 4;
+inline constexpr std::uint64_t kPass = 8;       // of training
+inline constexpr std::uint64_t kFirstPass = 1;  // added to kPass
+inline constexpr std::uint64_t kLastPass = 2;
+
+}  // namespace olmp::work
