@@ -26,7 +26,7 @@ class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(std::unique_ptr<Device> device)
       : device_(std::move(device)), steps_(make_step_queue(*device_)) {
-    for (const auto add : {add_neuron_layers, add_learnable_layers, add_window_layers, add_shape_layers,
+    for (const auto add : {add_neuron_layers, add_weighted_layers, add_learnable_layers, add_window_layers, add_shape_layers,
                            add_loss_layers}) {
       add(layers_);
     }

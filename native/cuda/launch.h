@@ -110,6 +110,26 @@ class Team {
     return total;
   }
 
+  // True for the last of `teams` teams to call it, which then sees what the others' first threads have written before.
+  // `arrived` is 0 before a kernel, and after it.
+  OLMP_KERNEL bool is_last(unsigned* arrived, Index teams) const {
+#ifdef __CUDA_ARCH__
+    __shared__ bool last;
+    __syncthreads();  // the last call's readers are done
+    if (threadIdx.x == 0) {
+      __threadfence();
+      last = atomicInc(arrived, static_cast<unsigned>(teams - 1)) == static_cast<unsigned>(teams - 1);
+      __threadfence();
+    }
+    __syncthreads();
+    return last;
+#else
+    if (++*arrived < static_cast<unsigned>(teams)) return false;
+    *arrived = 0;
+    return true;
+#endif
+  }
+
   // n >= 1. A NaN loses every comparison but that of the first element.
   template <class Term>
   OLMP_KERNEL float maximum(Index n, Term term) const {

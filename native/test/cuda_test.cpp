@@ -68,7 +68,7 @@ TEST_CASE("without a device there is a reason, and the backend gives the same") 
 
 TEST_CASE("the backend has every layer type of the CPU's") {
   cuda::DeviceLayerRegistry registry;
-  for (const auto add : {cuda::add_neuron_layers, cuda::add_learnable_layers, cuda::add_window_layers,
+  for (const auto add : {cuda::add_neuron_layers, cuda::add_weighted_layers, cuda::add_learnable_layers, cuda::add_window_layers,
                          cuda::add_shape_layers, cuda::add_loss_layers}) {
     add(registry);
   }

@@ -30,10 +30,15 @@ void channel_affine(const Stream& stream, const Channels& view, const float* x, 
   });
 }
 
-void bias_rectify(const Stream& stream, const Channels& view, const float* bias, float slope, float* y) {
-  for_each(stream, view.count(), [=] OLMP_KERNEL(Index i) {
-    const float x = bias == nullptr ? y[i] : y[i] + bias[channel_of(view, i)];
-    y[i] = larger(x, 0.0F) + slope * smaller(x, 0.0F);
+void add_bias(const Stream& stream, Index candidates, const Channels& view, const float* bias, bool rectified, float slope,
+              float* y) {
+  for_each(stream, candidates * view.count(), [=] OLMP_KERNEL(Index i) {
+    float value = y[i];
+    if (bias != nullptr) {
+      const Quotient own = candidates == 1 ? Quotient{0, i} : divide(i, view.count());
+      value += bias[own.quotient * view.channels + channel_of(view, own.remainder)];
+    }
+    y[i] = rectified ? larger(value, 0.0F) + slope * smaller(value, 0.0F) : value;
   });
 }
 
