@@ -4,8 +4,10 @@
 #include <cstring>
 #include <vector>
 
+#include "cpu/fused_net.h"
 #include "cpu/isa.h"
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/lanes.h"
 #include "cpu/parallel.h"
 #include "cpu/register.h"
 #include "engine/error.h"
@@ -15,6 +17,10 @@ namespace olmp {
 const Kernels& cpu_kernels() {
   static const Kernels& table = cpu_isa() == CpuIsa::kAvx512 ? avx512::kernels() : avx2::kernels();
   return table;
+}
+
+const LaneKernels& cpu_lane_kernels() {
+  return cpu_isa() == CpuIsa::kAvx512 ? avx512::lane_kernels() : avx2::lane_kernels();
 }
 
 namespace {
@@ -58,6 +64,10 @@ class CpuBackend final : public Backend {
                                        "', which the engine does not know.");
     }
     return factory->second(std::move(context));
+  }
+
+  std::unique_ptr<FusedNet> fuse(const std::vector<LayerContext>& layers, bool learns) override {
+    return make_cpu_fused_net(layers, threads_, learns);
   }
 
   void update(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,

@@ -67,5 +67,7 @@ class Pooler {
 };
 
 PoolMethod pool_method(const LayerContext& context);
+// Of a Pooling layer. Throws Error("shape-mismatch") naming it.
+PoolingGeometry pooling_geometry(const LayerContext& context);
 
 }  // namespace olmp

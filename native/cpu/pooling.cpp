@@ -6,24 +6,6 @@
 namespace olmp {
 namespace {
 
-PoolingGeometry pooling_geometry(const LayerContext& context) {
-  const Shape& shape = context.bottoms.at(0)->shape;
-  require(shape.size() == 4, context, "its bottom must have the axes (N, C, H, W).");
-  PoolingGeometry g;
-  g.images = shape[0];
-  g.channels = shape[1];
-  for (std::size_t a = 0; a < 2; ++a) {
-    g.input[a] = shape[2 + a];
-    g.kernel[a] = context.params.at("global_pooling").get<bool>() ? shape[2 + a]
-                                                                  : context.params.at("kernel_size").at(a).get<int>();
-    g.stride[a] = context.params.at("stride").at(a).get<int>();
-    g.pad[a] = context.params.at("pad").at(a).get<int>();
-    require(g.kernel[a] > 0 && g.stride[a] > 0, context, "its kernel and stride must be at least 1.");
-  }
-  set_pooled_size(g, context.params.at("round_mode").get<std::string>() == "CEIL");
-  return g;
-}
-
 class Pooling final : public Layer {
  public:
   explicit Pooling(LayerContext context)

@@ -92,7 +92,7 @@ class SoftmaxWithLoss final : public Layer {
     for (std::int64_t o = 0; o < view_.outer; ++o) {
       if (!label_at(o, 0)) continue;
       softened(bottom().data + o * classes, temperature, own);
-      softened(teacher_->logits.get() + o * classes, temperature, theirs);
+      softened(teacher_->logits.data() + o * classes, temperature, theirs);
       for (std::int64_t c = 0; c < classes; ++c) {
         const auto k = static_cast<std::size_t>(c);
         float& value = dx[o * classes + c];

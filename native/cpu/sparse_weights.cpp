@@ -37,6 +37,23 @@ SparseWeights SparseWeights::convolution(const ConvolutionGeometry& g) {
   return list;
 }
 
+SparseWeights SparseWeights::empty() const {
+  SparseWeights list;
+  list.columns_ = columns_;
+  list.output_step_ = output_step_;
+  list.column_step_ = column_step_;
+  list.outputs_per_group_ = outputs_per_group_;
+  list.taps_ = taps_;
+  list.kernel_width_ = kernel_width_;
+  for (std::size_t axis : {0U, 1U}) list.dilation_[axis] = dilation_[axis];
+  list.plane_width_ = plane_width_;
+  list.plane_ = plane_;
+  list.product_ = product_;
+  list.product_.first = list.product_.offset = nullptr;
+  list.product_.value = nullptr;
+  return list;
+}
+
 std::int32_t SparseWeights::input_point(int output, int column) const {
   const int channel = output / outputs_per_group_ * (columns_ / taps_) + column / taps_;
   const int tap = column % taps_;
@@ -50,7 +67,7 @@ void SparseWeights::select(const float* mask) {
   for (int output = 0; output < product_.outputs; ++output) {
     for (int column = 0; column < columns_; ++column) {
       const std::int64_t position = output * output_step_ + column * column_step_;
-      if (mask[position] == 0.0F) continue;
+      if (mask != nullptr && mask[position] == 0.0F) continue;
       positions_.push_back(static_cast<std::int32_t>(position));
       offset_.push_back(input_point(output, column));
     }

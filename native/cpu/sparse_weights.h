@@ -18,7 +18,10 @@ class SparseWeights {
   SparseWeights(SparseWeights&&) = default;
   SparseWeights& operator=(SparseWeights&&) = default;
 
-  // Lists the weights whose mask is not 0; their values are not known until they are gathered.
+  // An empty list for the same layer.
+  SparseWeights empty() const;
+
+  // Lists the weights whose mask is not 0, all without a mask; their values are not known until they are gathered.
   void select(const float* mask);
   // Takes the listed weights' values out of W.
   void gather(const float* weights);

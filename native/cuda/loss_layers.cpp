@@ -94,7 +94,7 @@ class SoftmaxWithLoss final : public LossLayer {
       softmax_loss_gradient(stream(), view_, probabilities_.get(), labels_, weight(), divisor(), bottom().diff);
       return;
     }
-    const Distillation teacher{teacher_->logits.get(), teacher_->weight, teacher_->temperature};
+    const Distillation teacher{teacher_->on_device.get(), teacher_->weight, teacher_->temperature};
     distilled_loss_gradient(stream(), view_, bottom().data, probabilities_.get(), teacher, labels_, weight(), divisor(),
                             bottom().diff);
   }

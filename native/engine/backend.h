@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/fused_net.h"
 #include "engine/layer.h"
 #include "engine/update_rule.h"
 
@@ -56,6 +57,10 @@ class Backend {
 
   // Throws Error("unknown-layer") naming type and layer.
   virtual std::unique_ptr<Layer> make_layer(LayerContext context) = 0;
+
+  // The layers of a net, sources left out, in order; `learns`: it has a backward pass. Null where the backend has nothing
+  // better than the layers one by one.
+  virtual std::unique_ptr<FusedNet> fuse(const std::vector<LayerContext>& /*layers*/, bool /*learns*/) { return nullptr; }
 
   // --- operations on parameters (all arrays of n floats)
   // value -= step(rule, diff, history, history2); diff is left as it was.

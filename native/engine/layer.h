@@ -81,7 +81,8 @@ struct LayerContext {
 // What a loss learns from beside its labels: a teacher's logits for the batch (Hinton, Vinyals, Dean, Distilling the
 // Knowledge in a Neural Network, 2015).
 struct Teacher {
-  FloatBuffer logits{nullptr, [](float*) {}};  // (batch, classes), in the backend's memory
+  std::vector<float> logits;  // (batch, classes)
+  FloatBuffer on_device{nullptr, [](float*) {}};  // the same, on backends that queue steps
   float weight = 0;           // 0: labels alone
   float temperature = 1;
 };

@@ -54,9 +54,13 @@ void Net::load_batches() {
 double Net::forward(bool advance, bool keep_blobs) {
   const FlushDenormals guard;
   prepare_forward(advance, keep_blobs);
+  const bool fused = !keep_blobs && fused_ != nullptr && fused_->suits();
+  if (fused != fused_pass_) set_kept(!fused);
+  fused_pass_ = fused;
+  if (fused) fused_->forward();
   double total = 0;
   for (const Step& step : steps_) {
-    if (step.layer != nullptr) step.layer->forward();
+    if (!fused && step.layer != nullptr) step.layer->forward();
     for (const Loss& loss : step.losses) total += loss.weight * sum(*loss.top);
   }
   return total;
@@ -89,8 +93,13 @@ std::vector<StepQueue::Measure> Net::measures(double factor) const {
   return measures;
 }
 
+void Net::set_kept(bool kept) {
+  for (Tensor* tensor : between_) tensor->kept = kept;
+}
+
 void Net::backward() {
   const FlushDenormals guard;
+  if (fused_pass_) return fused_->backward();
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     if (step->backward) {
       for (const Loss& loss : step->losses) backend_->fill(loss.top->diff, loss.weight, loss.top->count());
@@ -127,6 +136,7 @@ std::int64_t Net::memory_bytes() const {
     if (tensor->diff_buffer != nullptr) bytes += size;
   }
   for (const auto& layer : layers_) bytes += layer->workspace_bytes();
+  if (fused_) bytes += fused_->memory_bytes();
   return bytes;
 }
 

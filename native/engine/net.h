@@ -27,7 +27,7 @@ class Net {
 
   Phase phase() const { return phase_; }
   // Forward. `advance`: let the data layers load their next batch first. Returns the weighted total loss. A pass that need
-  // not keep blobs may leave those between its outputs unwritten (Tensor::kept).
+  // not keep blobs may leave those between inputs and outputs unwritten (Tensor::kept), and may be the fused net's.
   double forward(bool advance, bool keep_blobs = true);
   // The parts of a forward pass whose results nobody waits for: the next batch, and the layers.
   void prepare_forward(bool advance, bool keep_blobs = true);
@@ -42,6 +42,10 @@ class Net {
   const std::vector<std::string>& outputs() const { return output_names_; }
   double output(std::size_t index) const;
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
+  // Null where the backend works it out layer by layer, whatever the masks.
+  FusedNet* fused() const { return fused_.get(); }
+  // Whether the last forward pass was the fused net's, and the backward pass will be.
+  bool fused_pass() const { return fused_pass_; }
   // Data sources by data layer, in net order.
   const std::vector<std::unique_ptr<DataSource>>& sources() const { return sources_; }
   bool batch_loaded() const { return batch_loaded_; }
@@ -80,6 +84,8 @@ class Net {
 
   void load_batches();
   double sum(const Tensor& tensor) const;
+  // Whether blobs between the inputs and the outputs hold what the layers wrote.
+  void set_kept(bool kept);
 
   nlohmann::json graph_;  // layers keep references to their parameters in it
   Backend* backend_ = nullptr;
@@ -97,6 +103,9 @@ class Net {
   mutable std::vector<float> scratch_;  // host copy of an output or a loss, sized for the largest
   std::vector<std::unique_ptr<FusedMaxima>> maxima_;
   std::vector<std::unique_ptr<FusedRectifier>> rectifiers_;
+  std::unique_ptr<FusedNet> fused_;
+  std::vector<Tensor*> between_;  // what fused_ does not write
+  bool fused_pass_ = false;
   bool keep_blobs_ = true;
   bool batch_loaded_ = false;
 };

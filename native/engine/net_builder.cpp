@@ -9,20 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-bool is_prunable(const std::string& type) { return type == "Convolution" || type == "InnerProduct"; }
-
-// MAX pooling over 2 x 2 windows by 2, whose maxima a convolution can take along.
-bool halves(const json& layer) {
-  const json& params = layer.at("params");
-  const json two = {2, 2};
-  return layer.at("type") == "Pooling" && layer.at("tops").size() == 1 && params.at("pool") == "MAX" &&
-         !params.at("global_pooling").get<bool>() && params.at("kernel_size") == two && params.at("stride") == two &&
-         params.at("pad") == json({0, 0});
-}
-
-// Layers whose top holds the bottom's numbers in the same order: they need no memory of their own.
-bool keeps_elements(const std::string& type) { return type == "Flatten" || type == "Reshape"; }
-
 }  // namespace
 
 Net::Builder::Builder(Net& net, ParameterStore& parameters, Random& random, std::uint64_t data_seed, int threads,
@@ -36,7 +22,8 @@ Net::Builder::Builder(Net& net, ParameterStore& parameters, Random& random, std:
       versions_(plan_.versions.size(), nullptr),
       bottoms_(plan_.layers.size()),
       extra_diffs_(plan_.versions.size()),
-      layers_(plan_.layers.size(), nullptr) {}
+      layers_(plan_.layers.size(), nullptr),
+      gradients_(gradients) {}
 
 void Net::Builder::build() {
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) {
@@ -52,6 +39,7 @@ void Net::Builder::build() {
     }
   }
   for (std::size_t l = 0; l < plan_.layers.size(); ++l) add_step(l);
+  fuse();
   for (const std::size_t output : plan_.outputs) {
     net_.outputs_.push_back(versions_[output]);
     net_.output_names_.push_back(plan_.versions[output].name);
@@ -177,6 +165,7 @@ void Net::Builder::make_layer(std::size_t layer) {
   context.loss_weights.resize(tops.size(), 0.0F);
   context.maxima = maxima_of(layer);
   context.rectifier = rectifier_of(layer);
+  contexts_.push_back(context);
   net_.layers_.push_back(net_.backend_->make_layer(std::move(context)));
   layers_[layer] = net_.layers_.back().get();
 }
@@ -187,26 +176,20 @@ FusedMaxima* Net::Builder::maxima_of(std::size_t layer) {
     known->second->top = versions_[plan_.layers[layer].tops[0]];
     return known->second;
   }
-  const LayerPlan& planned = plan_.layers[layer];
-  if (description(layer).at("type") != "Convolution" || planned.tops.size() != 1) return nullptr;
-  const BlobVersion& blob = plan_.versions[planned.tops[0]];
-  if (blob.readers.size() != 1 || blob.loss_weight != 0 || !halves(description(blob.readers[0].layer))) return nullptr;
+  const auto reader = maxima_reader(net_.graph_, plan_, layer);
+  if (!reader) return nullptr;
   net_.maxima_.push_back(std::unique_ptr<FusedMaxima>(new FusedMaxima{net_.keep_blobs_}));
-  return maxima_[blob.readers[0].layer] = net_.maxima_.back().get();
+  return maxima_[*reader] = net_.maxima_.back().get();
 }
 
 FusedRectifier* Net::Builder::rectifier_of(std::size_t layer) {
   const auto known = rectifiers_.find(layer);
   if (known != rectifiers_.end()) return known->second;
-  const LayerPlan& planned = plan_.layers[layer];
-  if (!is_prunable(description(layer).at("type")) || planned.tops.size() != 1) return nullptr;
-  const BlobVersion& blob = plan_.versions[planned.tops[0]];
-  if (blob.readers.size() != 1 || blob.loss_weight != 0) return nullptr;
-  const json& reader = description(blob.readers[0].layer);
-  if (reader.at("type") != "ReLU" || reader.at("tops") != reader.at("bottoms")) return nullptr;
+  const auto reader = rectifying_reader(net_.graph_, plan_, layer);
+  if (!reader) return nullptr;
   net_.rectifiers_.push_back(std::make_unique<FusedRectifier>());
-  net_.rectifiers_.back()->negative_slope = reader.at("params").at("negative_slope").get<float>();
-  return rectifiers_[blob.readers[0].layer] = net_.rectifiers_.back().get();
+  net_.rectifiers_.back()->negative_slope = description(*reader).at("params").at("negative_slope").get<float>();
+  return rectifiers_[*reader] = net_.rectifiers_.back().get();
 }
 
 void Net::Builder::open_source(std::size_t layer) {
@@ -247,6 +230,18 @@ void Net::Builder::fill_dummy(std::size_t layer) {
       net_.backend_->fill(top->data, filler.value, top->count());
     } else {
       net_.dummy_tops_.push_back({top, filler});
+    }
+  }
+}
+
+void Net::Builder::fuse() {
+  net_.fused_ = net_.backend_->fuse(contexts_, gradients_);
+  if (!net_.fused_) return;
+  for (const LayerContext& context : contexts_) {
+    for (Tensor* top : context.tops) {
+      const bool output = std::any_of(plan_.outputs.begin(), plan_.outputs.end(),
+                                      [&](std::size_t version) { return versions_[version] == top; });
+      if (!output) net_.between_.push_back(top);
     }
   }
 }

@@ -24,6 +24,7 @@ class Net::Builder {
   void open_source(std::size_t layer);
   void fill_dummy(std::size_t layer);
   void add_step(std::size_t layer);
+  void fuse();
   std::vector<Parameter*> declare_parameters(const nlohmann::json& description, bool gradients);
   Tensor* add_tensor(const std::string& name, const Shape& shape);
   void own_data(Tensor& tensor);
@@ -41,6 +42,8 @@ class Net::Builder {
   std::vector<std::vector<Tensor*>> bottoms_;  // by layer
   std::vector<std::vector<const float*>> extra_diffs_;  // by version: diffs of its readers, to be added to its own
   std::vector<Layer*> layers_;                 // by layer; null for sources
+  std::vector<LayerContext> contexts_;         // of the layers that are none
+  bool gradients_;
   std::map<std::size_t, FusedMaxima*> maxima_;  // by pooling layer
   std::map<std::size_t, FusedRectifier*> rectifiers_;  // by ReLU layer
 };

@@ -124,8 +124,13 @@ void Session::add_squared_gradients(int batches) {
   const auto classes = static_cast<std::size_t>(logits.count() / images);
   std::vector<float> given(static_cast<std::size_t>(images));
   std::vector<float> drawn(given.size());
+  const bool fused = net.fused() != nullptr && net.fused()->suits();
   for (int batch = 0; batch < batches; ++batch) {
-    net.forward(true);
+    net.forward(true, !fused);
+    if (fused) {
+      net.fused()->add_squared_gradients(random_, sums);
+      continue;
+    }
     backend_->copy_out(given.data(), labels.data, images);
     for (std::size_t i = 0; i < drawn.size(); ++i) {
       drawn[i] = static_cast<float>(draw_class(logits.data + i * classes, classes, random_));
@@ -267,12 +272,16 @@ void Session::compute_teacher() {
   test.set_batch_loaded(false);
   const Tensor& own = blob(Phase::kTrain, goal.scores);
   if (own.count() / own.shape[0] != classes) throw Error("no-teacher", "training and test net differ in their classes");
-  teacher_.logits = backend_->allocate(own.count(), "the teacher's logits");
+  teacher_.logits.assign(static_cast<std::size_t>(own.count()), 0.0F);
+  if (backend_->step_queue() != nullptr && !teacher_.on_device) {  // recorded steps refer to it
+    teacher_.on_device = backend_->allocate(own.count(), "the teacher's logits");
+  }
   for (const auto& candidate : train.layers()) {
     if (candidate && candidate->name() == goal.layer && !candidate->learn_from(teacher_)) {
       throw Error("unsupported", "layer '" + goal.layer + "' cannot learn from a teacher");
     }
   }
+  if (train.fused() != nullptr) train.fused()->learn_from(teacher_);
   update_memory_bytes();
 }
 
@@ -288,11 +297,13 @@ void Session::take_teacher_rows(const Net& net) {
   if (teacher_.weight == 0) return;
   const std::vector<std::uint64_t>& items = net.sources().front()->items();
   const std::size_t classes = teacher_table_.size() / teacher_items_;
-  float* rows = backend_->begin_upload(teacher_.logits.get(), static_cast<std::int64_t>(items.size() * classes));
+  float* rows = teacher_.logits.data();
+  const auto floats = static_cast<std::int64_t>(items.size() * classes);
+  if (teacher_.on_device) rows = backend_->begin_upload(teacher_.on_device.get(), floats);
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::copy_n(teacher_table_.begin() + static_cast<std::ptrdiff_t>(items[i] * classes), classes, rows + i * classes);
   }
-  backend_->end_upload(teacher_.logits.get());
+  if (teacher_.on_device) backend_->end_upload(teacher_.on_device.get());
 }
 
 }  // namespace olmp

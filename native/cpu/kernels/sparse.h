@@ -51,6 +51,11 @@ struct SparseKernels {
   // db[i] = the sum over the `points` rows of output outputs[i] and the range's images.
   void (*backward_bias)(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
                         const float* dy, float* db);
+  // The same two with the sum of the squares of each image's own gradient.
+  void (*squared_weights)(const SparseProduct& product, const ImageRange& images, const float* x, const float* dy,
+                          const std::int8_t* chosen, float* dw);
+  void (*squared_bias)(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
+                       const float* dy, float* db);
 };
 
 namespace avx2 {

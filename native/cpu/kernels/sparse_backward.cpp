@@ -45,8 +45,16 @@ class LaneSums {
   int count_ = 0;
 };
 
+// Hands on a weight's gradients, by lane: to be added up, or squared first.
+template <bool kSquared, int kVectors>
+void push(Vector (&sum)[kVectors], LaneSums& sums) {
+  for (int v = 0; kSquared && v < kVectors; ++v) sum[v] = sum[v] * sum[v];
+  for (int v = 1; v < kVectors; ++v) sum[0] = sum[0] + sum[v];
+  sums.push(sum[0]);
+}
+
 // The gradients of kWeights weights that start at `offset`, from dy (output points), summed over the points.
-template <int kWeights, typename Block>
+template <bool kSquared, int kWeights, typename Block>
 void correlate(const SparseProduct& product, const std::int32_t* offset, const float* x, std::int64_t stride,
                const float* dy, Block block, LaneSums& sums) {
   const float* from[kWeights];
@@ -66,14 +74,11 @@ void correlate(const SparseProduct& product, const std::int32_t* offset, const f
       dy += stride;
     }
   }
-  for (int w = 0; w < kWeights; ++w) {
-    for (int v = 1; v < Block::kVectors; ++v) sum[w][0] = sum[w][0] + sum[w][v];
-    sums.push(sum[w][0]);
-  }
+  for (int w = 0; w < kWeights; ++w) push<kSquared>(sum[w], sums);
 }
 
 // The same from the gradient of the maxima over windows.
-template <int kWeights, typename Block>
+template <bool kSquared, int kWeights, typename Block>
 void correlate_max(const SparseProduct& product, const std::int32_t* offset, const float* x, std::int64_t stride,
                    const float* dy, const std::int8_t* chosen, Block block, LaneSums& sums) {
   const WindowSteps steps(product, stride);
@@ -100,10 +105,49 @@ void correlate_max(const SparseProduct& product, const std::int32_t* offset, con
       chosen += stride;
     }
   }
-  for (int w = 0; w < kWeights; ++w) {
-    for (int v = 1; v < Block::kVectors; ++v) sum[w][0] = sum[w][0] + sum[w][v];
-    sums.push(sum[w][0]);
-  }
+  for (int w = 0; w < kWeights; ++w) push<kSquared>(sum[w], sums);
+}
+
+template <bool kSquared>
+void weight_gradients(const SparseProduct& product, const ImageRange& images, const float* x, const float* dy,
+                      const std::int8_t* chosen, float* dw) {
+  const std::int64_t stride = images.stride;
+  const std::int64_t points = chosen == nullptr ? product.points() : product.points() / 4;
+  for_product_blocks(product, images, [&](auto block, std::int64_t image) {
+    LaneSums sums(dw, image != images.begin);
+    for (int output = 0; output < product.outputs; ++output) {
+      const std::int32_t* offset = product.offset + product.first[output];
+      const std::int64_t from = output * points * stride + image;
+      for_fours(product.first[output + 1] - product.first[output], [&](auto weights, int w) {
+        constexpr int kWeights = decltype(weights)::kValue;
+        if (chosen == nullptr) {
+          correlate<kSquared, kWeights>(product, offset + w, x + image, stride, dy + from, block, sums);
+        } else {
+          correlate_max<kSquared, kWeights>(product, offset + w, x + image, stride, dy + from, chosen + from, block, sums);
+        }
+      });
+    }
+    sums.flush();
+  });
+}
+
+template <bool kSquared>
+void bias_gradients(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
+                    const float* dy, float* db) {
+  for_blocks<kPointVectors>(images, [&](auto block, std::int64_t image) {
+    constexpr int kVectors = decltype(block)::kVectors;
+    LaneSums sums(db, image != images.begin);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float* from = dy + outputs[i] * points * images.stride + image;
+      Vector sum[kVectors];
+      for (int v = 0; v < kVectors; ++v) sum[v] = Vector::zero();
+      for (std::int64_t point = 0; point < points; ++point, from += images.stride) {
+        for (int v = 0; v < kVectors; ++v) sum[v] = sum[v] + block.load(from, v);
+      }
+      push<kSquared>(sum, sums);
+    }
+    sums.flush();
+  });
 }
 
 }  // namespace
@@ -161,40 +205,22 @@ void sparse_backward_data(const SparseProduct& product, const ImageRange& images
 
 void sparse_backward_weights(const SparseProduct& product, const ImageRange& images, const float* x, const float* dy,
                              const std::int8_t* chosen, float* dw) {
-  const std::int64_t stride = images.stride;
-  const std::int64_t points = chosen == nullptr ? product.points() : product.points() / 4;
-  for_product_blocks(product, images, [&](auto block, std::int64_t image) {
-    LaneSums sums(dw, image != images.begin);
-    for (int output = 0; output < product.outputs; ++output) {
-      const std::int32_t* offset = product.offset + product.first[output];
-      const std::int64_t from = output * points * stride + image;
-      for_fours(product.first[output + 1] - product.first[output], [&](auto weights, int w) {
-        constexpr int kWeights = decltype(weights)::kValue;
-        if (chosen == nullptr) {
-          correlate<kWeights>(product, offset + w, x + image, stride, dy + from, block, sums);
-        } else {
-          correlate_max<kWeights>(product, offset + w, x + image, stride, dy + from, chosen + from, block, sums);
-        }
-      });
-    }
-    sums.flush();
-  });
+  weight_gradients<false>(product, images, x, dy, chosen, dw);
 }
 
 void sparse_backward_bias(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
                           const float* dy, float* db) {
-  for_blocks<kPointVectors>(images, [&](auto block, std::int64_t image) {
-    LaneSums sums(db, image != images.begin);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float* from = dy + outputs[i] * points * images.stride + image;
-      Vector sum = Vector::zero();
-      for (std::int64_t point = 0; point < points; ++point, from += images.stride) {
-        for (int v = 0; v < decltype(block)::kVectors; ++v) sum = sum + block.load(from, v);
-      }
-      sums.push(sum);
-    }
-    sums.flush();
-  });
+  bias_gradients<false>(outputs, count, points, images, dy, db);
+}
+
+void sparse_squared_weights(const SparseProduct& product, const ImageRange& images, const float* x, const float* dy,
+                            const std::int8_t* chosen, float* dw) {
+  weight_gradients<true>(product, images, x, dy, chosen, dw);
+}
+
+void sparse_squared_bias(const std::int32_t* outputs, std::int64_t count, std::int64_t points, const ImageRange& images,
+                         const float* dy, float* db) {
+  bias_gradients<true>(outputs, count, points, images, dy, db);
 }
 
 }  // namespace olmp::OLMP_ISA
