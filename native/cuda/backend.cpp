@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -11,16 +9,11 @@
 #include "cuda/kernels/update.h"
 #include "cuda/step_queue.h"
 #include "engine/error.h"
+#include "engine/mask.h"
 
 namespace olmp {
 namespace cuda {
 namespace {
-
-// The largest float that is not above `value`: |w| <= value compares alike in float and in double.
-float round_down(double value) {
-  const auto rounded = static_cast<float>(value);
-  return static_cast<double>(rounded) > value ? std::nextafter(rounded, -INFINITY) : rounded;
-}
 
 class CudaBackend final : public Backend {
  public:
@@ -83,9 +76,8 @@ class CudaBackend final : public Backend {
   }
 
   std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) override {
-    // The authors' code compares in double: 0.9 and 1.1 are double constants there.
-    cuda::update_mask(stream(), mask, values, round_down(0.9 * static_cast<double>(threshold)),
-                      round_down(1.1 * static_cast<double>(threshold)), n);
+    const MaskLimits limits(threshold);
+    cuda::update_mask(stream(), mask, values, limits.prune_at, limits.keep_above, n);
     return kNotCounted;
   }
 

@@ -116,7 +116,8 @@ class Dropout final : public CudaLayer {
     if (ctx.phase == Phase::kTest) {
       copy(to, from, bottom().count());
     } else {
-      dropout(stream(), device_.pass(), salt_, drop_below_, scale_, from, to, bottom().count());
+      const Index count = bottom().count();
+      dropout(stream(), device_.pass(), salt_, drop_below_, scale_, from, to, count, count / ctx.candidates);
     }
   }
 

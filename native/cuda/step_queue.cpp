@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cuda/kernels/loss.h"
+#include "cuda/kernels/population.h"
 #include "cuda/kernels/step.h"
 
 namespace olmp::cuda {
@@ -46,7 +47,7 @@ class DeviceStepQueue final : public StepQueue {
   void update(const UpdateRule& rule, float clip, const std::vector<Update>& updates) override {
     if (updates.empty()) return;
     auto* numbers = reinterpret_cast<StepNumbers*>(numbers_.get());
-    const TargetList& list = targets_of(updates);
+    const auto& list = list_of(updates_, updates);
     const auto* targets = reinterpret_cast<const UpdateTarget*>(list.targets.get());
     const auto count = static_cast<Index>(updates.size());
     if (clip >= 0) {
@@ -61,6 +62,22 @@ class DeviceStepQueue final : public StepQueue {
     cuda::count_kept(device_.stream(), ring(), mask, count, static_cast<Index>(column));
   }
 
+  void mask_candidates(const std::vector<Candidates>& parameters, const Trials& trials, std::size_t first_column,
+                       std::size_t column_step) override {
+    cuda::mask_candidates(device_.stream(), candidate_targets(parameters), masks_of(trials), ring(),
+                          {static_cast<Index>(first_column), static_cast<Index>(column_step)});
+  }
+
+  void keep_last(const std::vector<Candidates>& parameters, const Trials& trials) override {
+    keep_last_candidate(device_.stream(), candidate_targets(parameters), masks_of(trials));
+  }
+
+  void keep_ranked(const std::vector<Candidates>& parameters, const std::int32_t* counts, std::size_t candidates,
+                   std::size_t layers) override {
+    cuda::keep_ranked(device_.stream(), candidate_targets(parameters), counts, static_cast<Index>(candidates),
+                      static_cast<Index>(layers));
+  }
+
   void draw_classes(const float* logits, std::int64_t rows, std::int64_t classes, const double* uniforms,
                     float* labels) override {
     cuda::draw_classes(device_.stream(), logits, rows, classes, uniforms, labels);
@@ -69,7 +86,8 @@ class DeviceStepQueue final : public StepQueue {
   void forget() override {
     device_.forget_recordings();
     programs_.clear();
-    targets_.clear();
+    updates_.clear();
+    candidates_.clear();
   }
 
   std::vector<double> read_rows() override {
@@ -108,22 +126,7 @@ class DeviceStepQueue final : public StepQueue {
     device_.copy_in(program.list.get(), reinterpret_cast<const float*>(list.data()), list_floats);
   }
 
-  // What update() was given, on the device; likewise.
-  struct TargetList {
-    std::vector<Update> updates;
-    FloatBuffer targets;
-    Index blocks = 0;
-  };
-
-  const TargetList& targets_of(const std::vector<Update>& updates) {
-    const auto known = std::find_if(targets_.begin(), targets_.end(),
-                                    [&](const auto& list) { return list->updates == updates; });
-    if (known != targets_.end()) return **known;
-    constexpr std::size_t kMostLists = 32;
-    if (targets_.size() >= kMostLists) {
-      device_.forget_recordings();
-      targets_.clear();
-    }
+  static std::vector<UpdateTarget> targets_of(const std::vector<Update>& updates) {
     std::vector<UpdateTarget> targets;
     Index blocks = 0;
     for (const Update& u : updates) {
@@ -131,11 +134,59 @@ class DeviceStepQueue final : public StepQueue {
                          u.confined ? 1 : 0, 0});
       blocks += update_blocks(u.count);
     }
-    const Index floats = floats_for<UpdateTarget>(static_cast<Index>(targets.size()));
-    targets_.push_back(std::make_unique<TargetList>(
-        TargetList{updates, device_.allocate(floats, "the list of what a step updates"), blocks}));
-    device_.copy_in(targets_.back()->targets.get(), reinterpret_cast<const float*>(targets.data()), floats);
-    return *targets_.back();
+    return targets;
+  }
+
+  static std::vector<CandidateTarget> targets_of(const std::vector<Candidates>& parameters) {
+    std::vector<CandidateTarget> targets;
+    Index blocks = 0;
+    for (const Candidates& p : parameters) {
+      targets.push_back({p.value, p.mask, p.ranks, p.masked, p.count, blocks, p.layer, 0});
+      blocks += update_blocks(p.count);
+    }
+    return targets;
+  }
+
+  // What an operation over several arrays was given, on the device. Recorded work refers to it: it stays where it is.
+  template <class Item>
+  struct List {
+    std::vector<Item> items;
+    FloatBuffer targets;
+    Index blocks = 0;
+  };
+  template <class Item>
+  using Lists = std::vector<std::unique_ptr<List<Item>>>;
+
+  template <class Item>
+  const List<Item>& list_of(Lists<Item>& lists, const std::vector<Item>& items) {
+    const auto known =
+        std::find_if(lists.begin(), lists.end(), [&](const auto& list) { return list->items == items; });
+    if (known != lists.end()) return **known;
+    constexpr std::size_t kMostLists = 32;
+    if (lists.size() >= kMostLists) {
+      device_.forget_recordings();
+      lists.clear();
+    }
+    const auto targets = targets_of(items);
+    using Target = typename decltype(targets_of(items))::value_type;
+    const Index floats = floats_for<Target>(static_cast<Index>(targets.size()));
+    Index blocks = 0;
+    for (const Item& item : items) blocks += update_blocks(item.count);
+    lists.push_back(
+        std::make_unique<List<Item>>(List<Item>{items, device_.allocate(floats, "the list of what a step works on"), blocks}));
+    device_.copy_in(lists.back()->targets.get(), reinterpret_cast<const float*>(targets.data()), floats);
+    return *lists.back();
+  }
+
+  CandidateTargets candidate_targets(const std::vector<Candidates>& parameters) {
+    const auto& list = list_of(candidates_, parameters);
+    return {reinterpret_cast<const CandidateTarget*>(list.targets.get()), static_cast<Index>(parameters.size()), list.blocks};
+  }
+
+  static CandidateMasks masks_of(const Trials& trials) {
+    static_assert(sizeof(Limits) == sizeof(CandidateLimits));
+    return {reinterpret_cast<const CandidateLimits*>(trials.limits), static_cast<Index>(trials.candidates),
+            static_cast<Index>(trials.layers), trials.sequential};
   }
 
   Device& device_;
@@ -144,7 +195,8 @@ class DeviceStepQueue final : public StepQueue {
   std::size_t current_ = 0;
   std::size_t rows_ = 0;
   bool revive_ = true;
-  std::vector<std::unique_ptr<TargetList>> targets_;
+  Lists<Update> updates_;
+  Lists<Candidates> candidates_;
 };
 
 }  // namespace

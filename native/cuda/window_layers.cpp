@@ -30,6 +30,7 @@ class PlanePooler {
     pool_.channels = g.channels;
     pool_.x_stride = x_stride;
     pool_.y_stride = y_stride;
+    pool_.period = pool_.windows() / context.candidates;
     if (chooses()) chosen_ = device.allocate(floats_for<int>(pool_.windows()), "layer '" + context.name + "'");
     if (method_ == PoolMethod::kStochastic) salt_ = device.next_salt();
   }

@@ -73,7 +73,8 @@ struct LayerContext {
   FusedRectifier* rectifier = nullptr;  // likewise
   // Nets side by side that differ in their masked weights: a layer of prunable weights reads those of one after the other
   // at `effective`; its bottom 0 holds the batches of all or, where `same_bottom` says so, one for all; tops hold those of
-  // all. A loss or an accuracy gives one number for each from labels that are the same for all.
+  // all. A loss or an accuracy gives one number for each from labels that are the same for all. Layers that draw random
+  // numbers draw the same for each.
   int candidates = 1;
   bool same_bottom = false;
 };

@@ -11,7 +11,17 @@ namespace {
 
 constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 
+// The largest float that is not above `value`.
+float round_down(double value) {
+  const auto rounded = static_cast<float>(value);
+  return static_cast<double>(rounded) > value ? std::nextafter(rounded, -INFINITY) : rounded;
+}
+
 }  // namespace
+
+MaskLimits::MaskLimits(float threshold)
+    : prune_at(round_down(0.9 * static_cast<double>(threshold))),
+      keep_above(round_down(1.1 * static_cast<double>(threshold))) {}
 
 bool decode_mask_element(float element, double rate, double& decoded) {
   if (rate < 0) return false;  // the authors' script skips the layer
@@ -99,23 +109,28 @@ float Masks::first_element(std::size_t layer) const {
   return element;
 }
 
-bool Masks::threshold(std::size_t layer, double rate, float first_element, float& threshold) const {
+float Masks::first_value(std::size_t layer) const {
+  float value = 0;
+  backend_.copy_out(&value, layers_[layer].parameters.front()->tensor.data, 1);
+  return value;
+}
+
+std::optional<float> Masks::threshold(std::size_t layer, double rate, float first_element) const {
   if (moments_.empty()) {
     throw Error("no-moments", "layers cannot be masked before mu and sigma of their weights are known");
   }
-  if (std::isnan(rate)) return false;  // binding.ts, evaluateRates: leave the layer as it is
+  if (std::isnan(rate)) return std::nullopt;  // binding.ts, evaluateRates: leave the layer as it is
   double decoded = rate;
-  if (encoding_ == RateEncoding::kMaskElement && !decode_mask_element(first_element, rate, decoded)) return false;
-  threshold = static_cast<float>(std::max(moments_[layer].mu + decoded * moments_[layer].sigma, 0.0));
-  return true;
+  if (encoding_ == RateEncoding::kMaskElement && !decode_mask_element(first_element, rate, decoded)) return std::nullopt;
+  return static_cast<float>(std::max(moments_[layer].mu + decoded * moments_[layer].sigma, 0.0));
 }
 
 void Masks::apply(std::size_t layer, double rate) {
-  float t = 0;
-  if (!threshold(layer, rate, first_element(layer), t)) return;
+  const auto t = threshold(layer, rate, first_element(layer));
+  if (!t) return;
   create(layer);
-  if (t == layers_[layer].settled) return;
-  apply_threshold(layers_[layer], t);
+  if (*t == layers_[layer].settled) return;
+  apply_threshold(layers_[layer], *t);
 }
 
 void Masks::apply_threshold(LayerMasks& layer, float threshold) {
@@ -219,6 +234,11 @@ void Masks::values_changed() {
   }
 }
 
+void Masks::masked_elsewhere(std::size_t layer) {
+  for (Parameter* parameter : layers_[layer].parameters) mask_changed(*parameter, Backend::kNotCounted);
+  layers_[layer].settled = kUnknown;
+}
+
 void Masks::values_updated() {
   for (LayerMasks& layer : layers_) layer.settled = kUnknown;
 }
@@ -279,11 +299,12 @@ MaskTrial::~MaskTrial() {
 
 void MaskTrial::apply(std::size_t layer, double rate) {
   Base& base = bases_[layer];
-  float t = 0;
-  if (!masks_.threshold(layer, rate, base.first_element, t)) {
+  const auto given = masks_.threshold(layer, rate, base.first_element);
+  if (!given) {
     if (base.touched) restore(layer);
     return;
   }
+  const float t = *given;
   if (t == base.tried || (!base.touched && t == base.settled)) return;
   if (base.touched) {
     restore_masks(layer);

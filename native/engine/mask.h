@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "engine/backend.h"
@@ -25,6 +27,14 @@ struct KeptCounts {
 };
 
 enum class RateEncoding { kExact, kMaskElement };
+
+// What a threshold t compares magnitudes with. The authors' code compares in double, where 0.9 and 1.1 are constants: these
+// are the largest floats that are not above 0.9 t and 1.1 t, so that |w| <= limit is the same in float.
+struct MaskLimits {
+  explicit MaskLimits(float threshold);
+  float prune_at;
+  float keep_above;
+};
 
 // The rate that the authors' layers read back from a mask's first element, where it was stored as float32: `1 + c` over
 // a 1, `-c` over a 0. False where the element reads as a plain 0 or 1, that is, as no rate at all.
@@ -55,6 +65,13 @@ class Masks {
   void remask(std::size_t layer);
   // Masks the layer anew with this rate. Throws Error("no-moments").
   void apply(std::size_t layer, double rate);
+  // The threshold of a rate; none where it leaves the layer as it is. `first_element` is that of the layer's mask, through
+  // which the rate may have to pass (1 without a mask). Throws Error("no-moments").
+  std::optional<float> threshold(std::size_t layer, double rate, float first_element) const;
+  // Of the layer's mask; 1 without one, and where rates do not pass through it.
+  float first_element(std::size_t layer) const;
+  // The weight that this element masks.
+  float first_value(std::size_t layer) const;
 
   // The caller promises that masks will not change: gradients and updates are then confined to what they keep, which
   // changes nothing for the kept values (but for rounding, and for the norm of clip_gradients, which counts them alone).
@@ -72,6 +89,8 @@ class Masks {
   // To be called after values of a parameter (or of any) were changed.
   void values_changed(Parameter& parameter);
   void values_changed();
+  // To be called where a device has masked a layer anew: its masks are there (create), their ones not counted.
+  void masked_elsewhere(std::size_t layer);
   // To be called after the solver's update, which keeps the masked values itself.
   void values_updated();
 
@@ -89,9 +108,6 @@ class Masks {
     float settled;
   };
 
-  // False where the rate means "no update" under the encoding.
-  bool threshold(std::size_t layer, double rate, float first_element, float& threshold) const;
-  float first_element(std::size_t layer) const;
   void apply_threshold(LayerMasks& layer, float threshold);
   void refresh(Parameter& parameter);
   // To be called after a parameter's mask was changed.

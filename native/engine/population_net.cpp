@@ -19,6 +19,12 @@ bool scores_candidates(const json& layer) {
   return layer.at("params").at("axis").get<int>() >= 1 && layer.at("tops").size() == 1;
 }
 
+// Random numbers that are to be the same for each candidate.
+bool draws(const json& layer) {
+  const std::string type = type_of(layer);
+  return type == "Dropout" || type == "Pooling" || type == "SPP";
+}
+
 bool keeps_statistics(const json& layer) {
   return type_of(layer) == "BatchNorm" && !layer.at("params").at("use_global_stats").get<bool>();
 }
@@ -175,8 +181,9 @@ void PopulationNet::make_layer(std::size_t layer) {
                        false};
   context.maxima = maxima_of_[layer];
   context.rectifier = rectifier_of_[layer];
-  const bool differs = std::any_of(planned.tops.begin(), planned.tops.end(), [&](std::size_t v) { return plan_.differs[v]; });
-  context.candidates = differs ? static_cast<int>(candidates_) : 1;
+  const Way way = plan_.ways[layer];
+  const bool several = way == Way::kDiffers || way == Way::kScored || (way == Way::kSideBySide && draws(described));
+  context.candidates = several ? static_cast<int>(candidates_) : 1;
   context.same_bottom = plan_.ways[layer] == Way::kDiffers && !plan_.differs[planned.bottoms[0]];
   layers_.push_back(backend_.make_layer(std::move(context)));
 }

@@ -70,7 +70,7 @@ void add_outputs(const Net& net, double* sums) {
 Session::Session(const SessionOptions& options) : Session(options, make_backend(options)) {}
 
 Session::Session(const SessionOptions& options, std::unique_ptr<Backend> backend)
-    : backend_(std::move(backend)), random_(options.seed) {
+    : backend_(std::move(backend)), random_(options.seed), rate_encoding_(options.rate_encoding) {
   if (options.train.empty() && options.test.empty()) throw Error("bad-argument", "a session needs a net");
   try {
     nlohmann::json train;
@@ -125,6 +125,7 @@ void Session::update_memory_bytes() {
   if (test_) bytes += test_->memory_bytes();
   if (solver_) bytes += solver_->memory_bytes();
   if (scores_) bytes += scores_->memory_bytes();
+  if (population_) bytes += population_->memory_bytes();
   for (const auto& values : sample_) bytes += static_cast<std::int64_t>(values.size() * sizeof(float));
   bytes += static_cast<std::int64_t>(teacher_table_.size() * sizeof(float));
   memory_bytes_ = bytes;

@@ -14,6 +14,7 @@
 #include "engine/net.h"
 #include "engine/parameter_file.h"
 #include "engine/parameter_store.h"
+#include "engine/population_net.h"
 #include "engine/random.h"
 #include "engine/scores.h"
 #include "engine/solver.h"
@@ -139,6 +140,15 @@ class Session {
   std::vector<double> test_queued(StepQueue& queue, int iterations, const Cancelled& cancelled);
   RateEvaluations evaluate_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
                                   const Cancelled& cancelled);
+  // A whole generation at once (session_population_queued.cpp). The limits are (candidates, layers).
+  RateEvaluations evaluate_side_by_side(StepQueue& queue, const std::vector<StepQueue::Limits>& limits, bool sequential,
+                                        const Cancelled& cancelled);
+  RateEvaluations evaluate_one_by_one(StepQueue& queue, const std::vector<double>& rates, bool sequential,
+                                      const Cancelled& cancelled);
+  std::vector<double> evaluate_counts_queued(StepQueue& queue, const std::vector<double>& counts, const Cancelled& cancelled);
+  std::vector<StepQueue::Limits> limits_of(const std::vector<double>& rates, bool sequential) const;
+  // A net for candidates that differ in these layers, as many of the `wanted` as fit at a time; null where there can be none.
+  PopulationNet* population_net(StepQueue& queue, const std::vector<bool>& differs, std::size_t wanted);
   // Another key wherever recorded work would be other work.
   std::uint64_t recording_key(std::uint64_t work) const;
   void update_memory_bytes();
@@ -176,6 +186,13 @@ class Session {
   // On backends that queue steps, where scores draw labels.
   FloatBuffer drawn_by_{nullptr, [](float*) {}};  // doubles, one for each image of a batch
   FloatBuffer given_labels_{nullptr, [](float*) {}};
+  // Of the search under way, on backends that queue steps.
+  std::unique_ptr<PopulationNet> population_;
+  std::vector<bool> population_differs_;
+  std::size_t population_wanted_ = 0;
+  std::uint64_t populations_ = 0;  // made so far: part of the key of what is recorded of one
+  RateEncoding rate_encoding_ = RateEncoding::kExact;
+  FloatBuffer trials_{nullptr, [](float*) {}};  // limits or counts of the candidates
   int accuracy_index_ = -1;  // among the train net's outputs
   std::atomic<int> iteration_{0};
   std::atomic<std::int64_t> memory_bytes_{0};

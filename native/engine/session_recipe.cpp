@@ -182,6 +182,10 @@ std::vector<double> Session::evaluate_kept_counts(const std::vector<double>& cou
     throw Error("bad-argument", std::to_string(counts.size()) + " counts are no whole number of candidates of " +
                                     std::to_string(layers) + " layers");
   }
+  if (StepQueue* queue = backend_->step_queue()) {
+    const std::vector<double> losses = evaluate_counts_queued(*queue, counts, cancelled);
+    if (!losses.empty()) return losses;
+  }
   Net& net = this->net(Phase::kTrain);
   std::vector<std::vector<float>> masks;
   for (const auto& parameter : parameters_->all()) {

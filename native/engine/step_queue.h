@@ -41,6 +41,31 @@ class StepQueue {
              masked == other.masked && confined == other.confined;
     }
   };
+  // A parameter whose masks differ among candidates; masked (candidates, count) receives value times each one's mask.
+  struct Candidates {
+    const float* value = nullptr;
+    float* mask = nullptr;                // those they start from; null: all kept
+    const std::int32_t* ranks = nullptr;  // for keep_ranked, in the device's memory
+    float* masked = nullptr;
+    std::int64_t count = 0;
+    int layer = -1;                       // among those that have limits or counts; -1: its masks stay
+    bool operator==(const Candidates& other) const {
+      return value == other.value && mask == other.mask && ranks == other.ranks && masked == other.masked &&
+             count == other.count && layer == other.layer;
+    }
+  };
+  // How a candidate masks a layer: kept and |w| <= prune_at -> pruned; pruned and |w| > keep_above -> kept; unless same is 1.
+  struct Limits {
+    float prune_at = 0;
+    float keep_above = 0;
+    std::int32_t same = 1;
+  };
+  struct Trials {
+    const Limits* limits = nullptr;  // (candidates, layers), in the device's memory
+    std::size_t candidates = 0;
+    std::size_t layers = 0;
+    bool sequential = false;         // each candidate starts from the masks of the one before
+  };
   static constexpr std::size_t kMostRows = 64;  // between two read_rows
 
   virtual ~StepQueue() = default;
@@ -59,6 +84,15 @@ class StepQueue {
   virtual void update(const UpdateRule& rule, float clip, const std::vector<Update>& updates) = 0;
   // Adds the number of ones in a mask to a column.
   virtual void count_kept(const float* mask, std::int64_t count, std::size_t column) = 0;
+  // Masks of all candidates. What candidate c keeps of the parameters of limited layers is added to column
+  // first_column + c column_step.
+  virtual void mask_candidates(const std::vector<Candidates>& parameters, const Trials& trials, std::size_t first_column,
+                               std::size_t column_step) = 0;
+  // The masks of a sequence's last candidate become the parameters' own, masked (count) value times them.
+  virtual void keep_last(const std::vector<Candidates>& parameters, const Trials& trials) = 0;
+  // Candidate c keeps of each parameter what has a rank below counts[c, layer], in the device's memory.
+  virtual void keep_ranked(const std::vector<Candidates>& parameters, const std::int32_t* counts, std::size_t candidates,
+                           std::size_t layers) = 0;
   // labels[i]: a class drawn by the softmax of row i of logits (rows, classes), by the number uniforms[i] in [0, 1).
   virtual void draw_classes(const float* logits, std::int64_t rows, std::int64_t classes, const double* uniforms,
                             float* labels) = 0;

@@ -234,7 +234,7 @@ TEST_CASE("dropout keeps what it should, differently in every pass, and alike in
   std::vector<float> again(kCount);
   std::vector<float> next(kCount);
   const auto run = [&](std::vector<float>& to, std::uint64_t salt) {
-    cuda::dropout(device->stream(), device->pass(), salt, 1U << 30, 4.0F / 3, ones.data(), to.data(), kCount);
+    cuda::dropout(device->stream(), device->pass(), salt, 1U << 30, 4.0F / 3, ones.data(), to.data(), kCount, kCount);
   };
   device->begin_pass(random);
   run(first, 1);

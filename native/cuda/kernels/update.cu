@@ -65,21 +65,6 @@ void update_by(const Stream& stream, const UpdateRule& rule, float* value, const
   });
 }
 
-// The one whose blocks hold `block`.
-OLMP_KERNEL inline const UpdateTarget& target_of(const UpdateTarget* targets, Index count, Index block) {
-  Index first = 0;
-  Index last = count - 1;
-  while (first < last) {
-    const Index middle = (first + last + 1) / 2;
-    if (targets[middle].first_block <= block) {
-      first = middle;
-    } else {
-      last = middle - 1;
-    }
-  }
-  return targets[first];
-}
-
 template <UpdateRule::Type kType>
 void update_all_by(const Stream& stream, const UpdateRule& rule, const StepNumbers* numbers,
                    const UpdateTarget* targets, Index count, Index blocks) {

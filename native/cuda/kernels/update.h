@@ -1,7 +1,7 @@
 // The solvers' updates: of one array, and of all parameters of a net by one kernel.
 #pragma once
 
-#include "cuda/launch.h"
+#include "cuda/kernels/blocks.h"
 #include "engine/update_rule.h"
 
 namespace olmp::cuda {
@@ -33,8 +33,6 @@ struct UpdateTarget {
   int confined;      // 1: what the mask prunes stays as it is, and its gradient counts for nothing
   int unused;
 };
-inline constexpr Index kUpdateBlock = 1024;
-inline Index update_blocks(Index count) { return (count + kUpdateBlock - 1) / kUpdateBlock; }
 
 // Targets (count) in device memory, `blocks` in all; rule.rate and rule.decay are the targets', rule.diff_scale a factor.
 void update_all(const Stream& stream, const UpdateRule& rule, const StepNumbers* numbers, const UpdateTarget* targets,

@@ -176,7 +176,7 @@ void sample_pool(const Stream& stream, const Pool& g, const PassKey* pass, std::
     for (int h = w.top; h < w.bottom; ++h) {
       for (int v = w.left; v < w.right; ++v) sum += plane[h * g.input[1] + v];
     }
-    const float threshold = static_cast<float>(draw(pass, salt, i) >> 8) * 0x1.0p-24F * sum;
+    const float threshold = static_cast<float>(draw(pass, salt, divide(i, g.period).remainder) >> 8) * 0x1.0p-24F * sum;
     float reached = 0;
     int at = -1;
     for (int h = w.top; h < w.bottom && at < 0; ++h) {
