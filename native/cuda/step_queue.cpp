@@ -14,7 +14,9 @@ namespace {
 class DeviceStepQueue final : public StepQueue {
  public:
   explicit DeviceStepQueue(Device& device)
-      : device_(device), numbers_(device.allocate(floats_for<StepNumbers>(1), "the numbers of a step")) {}
+      : device_(device),
+        numbers_(device.allocate(floats_for<StepNumbers>(1), "the numbers of a step")),
+        drawn_(device.allocate(floats_for<DrawnLayers>(1), "the layers drawn for a step")) {}
 
   void begin(const std::vector<Measure>& measures, std::size_t columns, std::size_t loss_column) override {
     current_ = 0;
@@ -32,6 +34,20 @@ class DeviceStepQueue final : public StepQueue {
     cuda::begin_row(device_.stream(), ring(), rate, iteration, static_cast<int>(rows_), revive_);
     revive_ = false;
     ++rows_;
+  }
+
+  void draw_layers(const std::uint32_t* words, std::size_t count) override {
+    DrawnLayers layers{};
+    std::copy_n(words, std::min<std::size_t>(count, kDrawnWords), layers.words);
+    set_drawn(device_.stream(), reinterpret_cast<DrawnLayers*>(drawn_.get()), layers);
+  }
+
+  void remask(const std::vector<Maskable>& parameters, const Limits* limits) override {
+    const auto& list = list_of(maskable_, parameters);
+    const auto count = static_cast<Index>(parameters.size());
+    cuda::remask(device_.stream(), reinterpret_cast<const RemaskTarget*>(list.targets.get()), count, list.blocks,
+                 reinterpret_cast<const DrawnLayers*>(drawn_.get()), reinterpret_cast<const LayerLimits*>(limits),
+                 device_.scratch(count));
   }
 
   void run(std::uint64_t key, const std::function<void()>& work) override {
@@ -88,6 +104,7 @@ class DeviceStepQueue final : public StepQueue {
     programs_.clear();
     updates_.clear();
     candidates_.clear();
+    maskable_.clear();
   }
 
   std::vector<double> read_rows() override {
@@ -147,6 +164,16 @@ class DeviceStepQueue final : public StepQueue {
     return targets;
   }
 
+  static std::vector<RemaskTarget> targets_of(const std::vector<Maskable>& parameters) {
+    std::vector<RemaskTarget> targets;
+    Index blocks = 0;
+    for (const Maskable& p : parameters) {
+      targets.push_back({p.value, p.mask, p.masked, p.element, p.count, blocks, p.layer, 0});
+      blocks += update_blocks(p.count);
+    }
+    return targets;
+  }
+
   // What an operation over several arrays was given, on the device. Recorded work refers to it: it stays where it is.
   template <class Item>
   struct List {
@@ -184,19 +211,21 @@ class DeviceStepQueue final : public StepQueue {
   }
 
   static CandidateMasks masks_of(const Trials& trials) {
-    static_assert(sizeof(Limits) == sizeof(CandidateLimits));
-    return {reinterpret_cast<const CandidateLimits*>(trials.limits), static_cast<Index>(trials.candidates),
+    static_assert(sizeof(Limits) == sizeof(LayerLimits));
+    return {reinterpret_cast<const LayerLimits*>(trials.limits), static_cast<Index>(trials.candidates),
             static_cast<Index>(trials.layers), trials.sequential};
   }
 
   Device& device_;
   FloatBuffer numbers_;
+  FloatBuffer drawn_;
   std::vector<std::unique_ptr<Program>> programs_;
   std::size_t current_ = 0;
   std::size_t rows_ = 0;
   bool revive_ = true;
   Lists<Update> updates_;
   Lists<Candidates> candidates_;
+  Lists<Maskable> maskable_;
 };
 
 }  // namespace

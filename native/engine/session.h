@@ -137,6 +137,8 @@ class Session {
   // The same on a backend that queues steps (session_queued.cpp).
   TrainResult train_queued(StepQueue& queue, int iterations, const std::vector<std::uint32_t>& remask,
                            const Cancelled& cancelled, const std::vector<double>& rates);
+  // The parameters of the layers that some iteration draws, with masks, and their limits on the device (remask_limits_).
+  std::vector<StepQueue::Maskable> maskable(const std::vector<std::uint32_t>& remask);
   std::vector<double> test_queued(StepQueue& queue, int iterations, const Cancelled& cancelled);
   RateEvaluations evaluate_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
                                   const Cancelled& cancelled);
@@ -147,6 +149,8 @@ class Session {
                                       const Cancelled& cancelled);
   std::vector<double> evaluate_counts_queued(StepQueue& queue, const std::vector<double>& counts, const Cancelled& cancelled);
   std::vector<StepQueue::Limits> limits_of(const std::vector<double>& rates, bool sequential) const;
+  // Of a rate, where the first element of the layer's masks is this.
+  StepQueue::Limits limits_of(std::size_t layer, double rate, float first_element) const;
   // A net for candidates that differ in these layers, as many of the `wanted` as fit at a time; null where there can be none.
   PopulationNet* population_net(StepQueue& queue, const std::vector<bool>& differs, std::size_t wanted);
   // Another key wherever recorded work would be other work.
@@ -191,6 +195,7 @@ class Session {
   std::vector<bool> population_differs_;
   std::size_t population_wanted_ = 0;
   std::uint64_t populations_ = 0;  // made so far: part of the key of what is recorded of one
+  FloatBuffer remask_limits_{nullptr, [](float*) {}};
   RateEncoding rate_encoding_ = RateEncoding::kExact;
   FloatBuffer trials_{nullptr, [](float*) {}};  // limits or counts of the candidates
   int accuracy_index_ = -1;  // among the train net's outputs

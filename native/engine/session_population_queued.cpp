@@ -18,11 +18,6 @@ using Limits = StepQueue::Limits;
 constexpr std::size_t kColumns = PopulationNet::kColumns;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Limits limits_at(float threshold) {
-  const MaskLimits limits(threshold);
-  return {limits.prune_at, limits.keep_above, 0};
-}
-
 bool are_equal(const Limits& a, const Limits& b) {
   return a.same == b.same && a.prune_at == b.prune_at && a.keep_above == b.keep_above;
 }
@@ -70,6 +65,13 @@ std::size_t fitting(const PopulationPlan& plan, const Backend& backend, std::siz
 
 }  // namespace
 
+Limits Session::limits_of(std::size_t layer, double rate, float first_element) const {
+  const auto threshold = masks_->threshold(layer, rate, first_element);
+  if (!threshold) return {};
+  const MaskLimits limits(*threshold);
+  return {limits.prune_at, limits.keep_above, 0};
+}
+
 // A rate may reach a mask through its first element, which in a sequence is as the candidate before has left it.
 std::vector<Limits> Session::limits_of(const std::vector<double>& rates, bool sequential) const {
   const std::size_t layers = masks_->layers();
@@ -78,10 +80,8 @@ std::vector<Limits> Session::limits_of(const std::vector<double>& rates, bool se
     float first = masks_->first_element(layer);
     float magnitude = kNaN;  // of the weight it masks; asked for when it is needed
     for (std::size_t i = layer; i < rates.size(); i += layers) {
-      const auto threshold = masks_->threshold(layer, rates[i], first);
-      if (!threshold) continue;
-      limits[i] = limits_at(*threshold);
-      if (!sequential || rate_encoding_ == RateEncoding::kExact) continue;
+      limits[i] = limits_of(layer, rates[i], first);
+      if (limits[i].same != 0 || !sequential || rate_encoding_ == RateEncoding::kExact) continue;
       if (std::isnan(magnitude)) magnitude = std::abs(masks_->first_value(layer));
       first = magnitude > (first != 0.0F ? limits[i].prune_at : limits[i].keep_above) ? 1.0F : 0.0F;
     }

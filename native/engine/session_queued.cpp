@@ -28,6 +28,38 @@ std::uint64_t Session::recording_key(std::uint64_t work) const {
   return key;
 }
 
+std::vector<StepQueue::Maskable> Session::maskable(const std::vector<std::uint32_t>& remask) {
+  const std::size_t layers = masks_->layers();
+  const std::size_t words = (layers + 31) / 32;
+  std::vector<StepQueue::Limits> limits(2 * layers);
+  std::vector<StepQueue::Maskable> list;
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    bool drawn = false;
+    for (std::size_t i = layer / 32; i < remask.size(); i += words) drawn = drawn || (remask[i] >> (layer % 32) & 1U) != 0;
+    if (!drawn) continue;
+    if (masks_->rates().empty()) masks_->remask(layer);  // refuses
+    for (const int first : {0, 1}) limits[2 * layer + first] = limits_of(layer, masks_->rates()[layer], static_cast<float>(first));
+    if (limits[2 * layer].same != 0 && limits[2 * layer + 1].same != 0) continue;
+    masks_->create(layer);
+    const float* element = nullptr;
+    int slot = 0;
+    for (const auto& parameter : parameters_->all()) {
+      if (parameter->prunable != static_cast<int>(layer)) continue;
+      if (element == nullptr || parameter->slot < slot) element = parameter->mask;
+      if (element == parameter->mask) slot = parameter->slot;
+    }
+    for (const auto& parameter : parameters_->all()) {
+      if (parameter->prunable != static_cast<int>(layer)) continue;
+      list.push_back({parameter->tensor.data, parameter->mask, parameter->masked_buffer.get(), element,
+                      parameter->tensor.count(), static_cast<int>(layer)});
+    }
+  }
+  const auto floats = static_cast<std::int64_t>(limits.size() * sizeof(StepQueue::Limits) / sizeof(float));
+  if (!remask_limits_) remask_limits_ = backend_->allocate(floats, "how layers are masked");
+  backend_->copy_in(remask_limits_.get(), reinterpret_cast<const float*>(limits.data()), floats);
+  return list;
+}
+
 TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::vector<std::uint32_t>& remask,
                                   const Cancelled& cancelled, const std::vector<double>& rates) {
   Net& net = this->net(Phase::kTrain);
@@ -36,6 +68,8 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
   const int iter_size = solver_->spec().iter_size;
   const int start = iteration_;
   queue.begin(net.measures(1.0 / iter_size), loss + 1, loss);
+  const bool by_steps = !remask.empty() && masks_->layers() <= StepQueue::kMostMaskableLayers;
+  const std::vector<StepQueue::Maskable> masked = by_steps ? maskable(remask) : std::vector<StepQueue::Maskable>();
   const auto rate_of = [&](int done) {
     return rates.empty() ? learning_rate(solver_->spec(), start + done)
                          : static_cast<float>(rates[static_cast<std::size_t>(done)]);
@@ -62,14 +96,26 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
       result.stop = TrainResult::Stop::kCancelled;
       break;
     }
-    if (!remask.empty()) remask_drawn(remask.data() + words * static_cast<std::size_t>(begun));
+    if (!remask.empty() && !by_steps) remask_drawn(remask.data() + words * static_cast<std::size_t>(begun));
+    bool remasks = false;
+    for (const StepQueue::Maskable& parameter : masked) {
+      const auto layer = static_cast<std::size_t>(parameter.layer);
+      const std::uint32_t word = remask[words * static_cast<std::size_t>(begun) + layer / 32];
+      if ((word >> (layer % 32) & 1U) == 0) continue;
+      remasks = true;
+      masks_->masked_elsewhere(layer);
+    }
     queue.begin_row(rate_of(begun), start + begun);
+    if (remasks) queue.draw_layers(remask.data() + words * static_cast<std::size_t>(begun), words);
     for (int pass = 0; pass < iter_size; ++pass) {
       const bool first = pass == 0;
       const bool last = pass + 1 == iter_size;
       net.prepare_forward(true, false);
       take_teacher_rows(net);
-      queue.run(recording_key(work::kPass | (first ? work::kFirstPass : 0) | (last ? work::kLastPass : 0)), [&] {
+      const std::uint64_t key = work::kPass | (first ? work::kFirstPass : 0) | (last ? work::kLastPass : 0) |
+                                (first && remasks ? work::kRemask : 0);
+      queue.run(recording_key(key), [&] {
+        if (first && remasks) queue.remask(masked, reinterpret_cast<const StepQueue::Limits*>(remask_limits_.get()));
         if (first) solver_->clear_gradients();
         net.run_forward();
         queue.measure();

@@ -13,8 +13,9 @@ inline constexpr std::uint64_t kPopulation = 5;
 inline constexpr std::uint64_t kSequence = 6;  // a population whose masks stay
 inline constexpr std::uint64_t kRanked = 7;    // masks of a population by ranks
 inline constexpr std::uint64_t kSample = 12;   // a population's pass over held data
-inline constexpr std::uint64_t kPass = 8;       // of training
+inline constexpr std::uint64_t kPass = 16;      // of training
 inline constexpr std::uint64_t kFirstPass = 1;  // added to kPass
 inline constexpr std::uint64_t kLastPass = 2;
+inline constexpr std::uint64_t kRemask = 4;
 
 }  // namespace olmp::work

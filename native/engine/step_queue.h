@@ -60,6 +60,20 @@ class StepQueue {
     float keep_above = 0;
     std::int32_t same = 1;
   };
+  // A parameter that may be masked anew at the begin of a step; masked becomes value * mask.
+  struct Maskable {
+    const float* value = nullptr;
+    float* mask = nullptr;
+    float* masked = nullptr;
+    const float* element = nullptr;  // the first of its layer's masks, which picks the limits
+    std::int64_t count = 0;
+    int layer = 0;
+    bool operator==(const Maskable& other) const {
+      return value == other.value && mask == other.mask && masked == other.masked && element == other.element &&
+             count == other.count && layer == other.layer;
+    }
+  };
+  static constexpr std::size_t kMostMaskableLayers = 256;
   struct Trials {
     const Limits* limits = nullptr;  // (candidates, layers), in the device's memory
     std::size_t candidates = 0;
@@ -75,6 +89,10 @@ class StepQueue {
   virtual void begin(const std::vector<Measure>& measures, std::size_t columns, std::size_t loss_column) = 0;
   // Starts a row of zeros; `rate` and `iteration` are those of its update.
   virtual void begin_row(float rate, int iteration) = 0;
+  // Which layers (at most kMostMaskableLayers; bit l % 32 of word l / 32) the row's step masks anew.
+  virtual void draw_layers(const std::uint32_t* words, std::size_t count) = 0;
+  // Masks them. limits (layers, 2), in the device's memory: where the first element of a layer's masks is 0, and where it is 1.
+  virtual void remask(const std::vector<Maskable>& parameters, const Limits* limits) = 0;
   // Does `work`, which gives the device its work by layers' passes, measure and update; or, where the device has recorded
   // what `work` gave it for this key, has that done again without calling it. So the key tells apart whatever makes a
   // difference to what `work` gives: memory, and numbers that are not the step's.

@@ -5,11 +5,6 @@
 namespace olmp::cuda {
 namespace {
 
-OLMP_KERNEL inline bool next_mask(bool kept, float magnitude, const CandidateLimits& limits) {
-  if (limits.same != 0) return kept;
-  return magnitude > (kept ? limits.prune_at : limits.keep_above);
-}
-
 // Whether element i is kept after candidates [first, last].
 OLMP_KERNEL inline bool kept_after(const CandidateTarget& of, const CandidateMasks& masks, Index first, Index last, Index i) {
   bool kept = of.mask == nullptr || of.mask[i] != 0.0F;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "cuda/kernels/mask_rule.h"
 #include "cuda/kernels/step.h"
 
 namespace olmp::cuda {
@@ -24,15 +25,9 @@ struct CandidateTargets {
   Index blocks = 0;
 };
 
-// Kept and |w| <= prune_at -> pruned; pruned and |w| > keep_above -> kept; unless the masks stay as they are.
-struct CandidateLimits {
-  float prune_at;
-  float keep_above;
-  std::int32_t same;
-};
 // limits (candidates, layers); sequential: each candidate starts from the masks of the one before.
 struct CandidateMasks {
-  const CandidateLimits* limits = nullptr;
+  const LayerLimits* limits = nullptr;
   Index candidates = 0;
   Index layers = 0;
   bool sequential = false;

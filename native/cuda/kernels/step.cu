@@ -2,6 +2,10 @@
 
 namespace olmp::cuda {
 
+void set_drawn(const Stream& stream, DrawnLayers* drawn, const DrawnLayers& layers) {
+  for_each(stream, kDrawnWords, [=] OLMP_KERNEL(Index word) { drawn->words[word] = layers.words[word]; });
+}
+
 void begin_row(const Stream& stream, const RowRing& ring, float rate, int iteration, int slot, bool revive) {
   for_each(stream, ring.columns, [=] OLMP_KERNEL(Index column) {
     ring.rows[slot * ring.columns + column] = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/kernels/arrays.h"
+#include "cuda/kernels/remask.h"
 #include "cuda/kernels/update.h"
 
 namespace olmp::cuda {
@@ -22,6 +23,8 @@ struct RowRing {
   Index loss_column = 0;
 };
 
+// Sets which layers the step masks anew.
+void set_drawn(const Stream& stream, DrawnLayers* drawn, const DrawnLayers& layers);
 // Zeroes row `slot` and sets the numbers of the step; `revive` forgets an earlier loss that was no number.
 void begin_row(const Stream& stream, const RowRing& ring, float rate, int iteration, int slot, bool revive);
 // A loss that is no number ends the updates.
