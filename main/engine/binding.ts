@@ -110,9 +110,18 @@ export interface TrainResult {
   rows: Float64Array
 }
 
+/** By which candidates of a search are given up: their accuracy and loss are then NaN. An engine may measure them all the
+ *  same. */
+export interface SearchBounds {
+  /** One per candidate: it need not be measured where it keeps as many weights and biases, or more. */
+  mostKept: Float64Array
+  /** A candidate that cannot come to this accuracy any more need not be finished. */
+  leastAccuracy: number
+}
+
 export interface RateEvaluations {
   /** One entry per candidate; those not reached before cancel() are missing at the end. Accuracy is NaN where the
-   *  train net has no Accuracy layer. */
+   *  train net has no Accuracy layer, and where the candidate was given up. */
   accuracy: Float64Array
   loss: Float64Array
   /** Weights and biases kept over all prunable layers. */
@@ -181,7 +190,11 @@ export interface Session {
    *  train net runs forward on the batch already loaded. 'independent': every candidate starts from the present masks,
    *  which are restored at the end. 'sequential': one after another on the live masks, which stay as the last leaves them.
    *  A rate that is NaN leaves the layer's masks as they are. */
-  evaluateRates(rates: Float64Array, mode: 'independent' | 'sequential'): Promise<RateEvaluations>
+  evaluateRates(
+    rates: Float64Array,
+    mode: 'independent' | 'sequential',
+    bounds?: SearchBounds,
+  ): Promise<RateEvaluations>
 
   // --- compression in cycles; scores and the held sample are not part of the saved state
   /** Momentum and whatever else the solver remembers, as before the first update. */

@@ -30,8 +30,13 @@ export class AsPublishedNcs extends PopulationSearch {
 
   protected drawLambda(): number {
     const lastGeneration = this.options.maxEvaluations / this.parents.length
-    const deviation = LAMBDA_DEVIATION - (LAMBDA_DEVIATION * (this.generation - 1)) / lastGeneration
+    const deviation = LAMBDA_DEVIATION - (LAMBDA_DEVIATION * this.generation) / lastGeneration
     return 1 + deviation * this.random.randn()
+  }
+
+  /** None replaces its parent as long as no fitness is below zero. */
+  limits(candidates: number[][]): number[] {
+    return candidates.map(() => this.best.fitness)
   }
 
   /** Where parent and offspring both equal the best, 0/0 is NaN as with them, and NaN refuses. */

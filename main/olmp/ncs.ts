@@ -51,8 +51,23 @@ export class Ncs extends PopulationSearch {
   /** lambda_t ~ N(1, 0.1 - 0.1 g / g_max), g the generations completed before this one. */
   protected drawLambda(): number {
     const lastGeneration = this.options.maxEvaluations / this.parents.length
-    const deviation = LAMBDA_DEVIATION * Math.max(0, 1 - (this.generation - 1) / lastGeneration)
+    const deviation = LAMBDA_DEVIATION * Math.max(0, 1 - this.generation / lastGeneration)
     return 1 + deviation * this.random.randn()
+  }
+
+  /** With best b, parent's fitness f and threshold T = lambda Corr, an offspring f' >= b is accepted where
+   *  (f' - b) / (f' - b + f - b) < T, that is f' < k f + (1 - k) b with k = T / (1 - T), and always where T >= 1. Where k <= 1
+   *  that is largest for the present best; else for the smallest that may come, which is not below zero. */
+  limits(candidates: number[][]): number[] {
+    const lambda = this.lambdas()
+    const best = this.best.fitness
+    return candidates.map((x, i) => {
+      const threshold = lambda[i] * this.relativeDistance(i, x)
+      if (threshold >= 1) return Infinity
+      const k = Math.max(0, threshold / (1 - threshold))
+      const parent = this.fitness[i]
+      return Math.max(best, k <= 1 ? k * parent + (1 - k) * best : k * parent)
+    })
   }
 
   /** f / Corr < lambda with both normalised over the pair of offspring and parent, free of a division by zero. */

@@ -52,6 +52,7 @@ export abstract class PopulationSearch {
   private successes: number[]
   protected evaluations: number
   private generations = 0
+  private drawn: number[] | null = null
   private leader: Best
 
   /** `startEvaluations`: how many evaluations the start counts for; `epoch`: generations between two adaptations of
@@ -87,15 +88,21 @@ export abstract class PopulationSearch {
     )
   }
 
-  /** `candidates` as asked for, in the same order, and their fitness. */
+  /** For each of the `candidates` asked for: the fitness from which on it neither becomes the best nor replaces its parent,
+   *  whatever it is exactly and whatever the others have. */
+  abstract limits(candidates: number[][]): number[]
+
+  /** `candidates` as asked for, in the same order, and their fitness; any number beyond its limit stands for one that was
+   *  not measured. */
   tell(candidates: number[][], fitness: number[]): void {
+    const lambda = this.lambdas()
     this.generations += 1
     this.evaluations += candidates.length
     candidates.forEach((x, i) => {
       if (fitness[i] < this.leader.fitness) this.leader = { x: [...x], fitness: fitness[i] }
     })
     // Decided for all before any parent is replaced: distances are to this generation's parents.
-    const lambda = this.parents.map(() => this.drawLambda())
+    this.drawn = null
     const accepted = candidates.map((x, i) => this.accepts(i, x, fitness[i], lambda[i]))
     accepted.forEach((yes, i) => {
       if (!yes) return
@@ -104,6 +111,12 @@ export abstract class PopulationSearch {
       this.successes[i] += 1
     })
     if (this.generations % this.epoch === 0) this.adaptStepSizes()
+  }
+
+  /** The generation's lambdas, drawn once, after its candidates. */
+  protected lambdas(): number[] {
+    this.drawn ??= this.parents.map(() => this.drawLambda())
+    return this.drawn
   }
 
   abstract stop(): StopReason | null

@@ -93,6 +93,7 @@ export class RateSearch {
       this.drawn,
       this.reference,
       candidates,
+      this.search.limits(candidates),
     )
     this.search.tell(candidates, fitness)
     return {
@@ -140,16 +141,26 @@ function population(
     : new Ncs({ ...options, startEvaluations: 1, epoch: settings.population })
 }
 
+/** For products of a fraction and a number of parameters: rounding must not make a bound tighter than it is. */
+const ROUNDING = 1 + 1e-12
+
+/** `limits`: the fitness from which on a candidate need not be measured. */
 async function measure(
   context: RateSearchContext,
   drawn: number[],
   reference: number,
   candidates: number[][],
+  limits?: number[],
 ): Promise<Measured> {
   const { session, settings, totalParameters } = context
   const mode = settings.searchMode === 'as-published' ? 'sequential' : 'independent'
-  const evaluations = await session.evaluateRates(candidateRates(context, drawn, candidates), mode)
-  return judge(evaluations, reference - settings.delta, totalParameters)
+  const leastAccuracy = reference - settings.delta
+  const bounds = limits && {
+    mostKept: Float64Array.from(limits, (limit) => limit * totalParameters * ROUNDING),
+    leastAccuracy,
+  }
+  const evaluations = await session.evaluateRates(candidateRates(context, drawn, candidates), mode, bounds)
+  return judge(evaluations, leastAccuracy, totalParameters)
 }
 
 /** Rows of all prunable layers' rates. Layers not drawn: as published, masked anew with their current rate; otherwise
@@ -170,6 +181,7 @@ function candidateRates(context: RateSearchContext, drawn: number[], candidates:
   return rows
 }
 
+/** A candidate given up has no accuracy, and counts as too inaccurate. */
 function judge(evaluations: RateEvaluations, leastAccuracy: number, totalParameters: number): Measured {
   const accuracy = Array.from(evaluations.accuracy)
   const kept = Array.from(evaluations.kept, (count) => count / totalParameters)

@@ -50,7 +50,8 @@ export interface TestRecord {
 export interface SearchRecord {
   iteration: number
   generation: number
-  /** One per candidate: fraction of parameters kept, accuracy on the batch, feasible or not. */
+  /** One per candidate: fraction of parameters kept, accuracy on the batch (NaN where it was given up, because it could not win
+   *  or not come to the accuracy asked for), feasible or not. */
   kept: number[]
   accuracy: number[]
   feasible: boolean[]

@@ -159,6 +159,15 @@ std::vector<BlobPlacement> to_placements(const Napi::Value& value) {
   return placements;
 }
 
+SearchBounds to_search_bounds(const Napi::Value& value) {
+  SearchBounds bounds;
+  if (value.IsUndefined()) return bounds;
+  const Napi::Object object = to_object(value, "bounds");
+  bounds.most_kept = to_doubles(object.Get("mostKept"), "mostKept");
+  bounds.least_accuracy = to_double(object.Get("leastAccuracy"), "leastAccuracy");
+  return bounds;
+}
+
 std::vector<LayerMoments> to_moments(const Napi::Value& value) {
   const Napi::Array array = to_array(value, "moments");
   std::vector<LayerMoments> moments;

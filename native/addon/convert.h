@@ -35,6 +35,7 @@ BlobPart to_blob_part(const Napi::Value& value);
 SessionOptions to_session_options(const Napi::Value& value);
 std::vector<BlobPlacement> to_placements(const Napi::Value& value);
 std::vector<LayerMoments> to_moments(const Napi::Value& value);
+SearchBounds to_search_bounds(const Napi::Value& value);  // none where it is undefined
 std::vector<std::pair<std::string, std::string>> to_entries(const Napi::Value& value);
 
 Napi::Value to_js(Napi::Env env, const std::string& value);

@@ -235,8 +235,10 @@ Napi::Value SessionObject::evaluate_rates(const Napi::CallbackInfo& info) {
     if (mode != "independent" && mode != "sequential") {
       throw Error("bad-argument", "mode must be 'independent' or 'sequential'");
     }
-    return [rates = to_doubles(info[0], "rates"), sequential = mode == "sequential",
-            cancelled = cancelled()](Session& session) { return session.evaluate_rates(rates, sequential, cancelled); };
+    return [rates = to_doubles(info[0], "rates"), sequential = mode == "sequential", cancelled = cancelled(),
+            bounds = to_search_bounds(info[2])](Session& session) {
+      return session.evaluate_rates(rates, sequential, cancelled, bounds);
+    };
   });
 }
 

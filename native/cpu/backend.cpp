@@ -1,6 +1,5 @@
 #include <omp.h>
 
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -8,15 +7,21 @@
 #include "cpu/isa.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/lanes.h"
+#include "cpu/kernels/rank_select.h"
 #include "cpu/parallel.h"
 #include "cpu/register.h"
 #include "engine/error.h"
+#include "engine/mask.h"
 
 namespace olmp {
 
 const Kernels& cpu_kernels() {
   static const Kernels& table = cpu_isa() == CpuIsa::kAvx512 ? avx512::kernels() : avx2::kernels();
   return table;
+}
+
+const RankKernels& cpu_rank_kernels() {
+  return cpu_isa() == CpuIsa::kAvx512 ? avx512::rank_kernels() : avx2::rank_kernels();
 }
 
 const LaneKernels& cpu_lane_kernels() {
@@ -31,12 +36,6 @@ constexpr std::int64_t kGrain = 32768;
 constexpr std::int64_t kUpdateBlock = 2048;
 // Sums are taken over blocks of this size and added in order: the same result at every thread count.
 constexpr std::int64_t kSumBlock = 65536;
-
-// The largest float that is not above `value`: |w| <= value compares alike in float and in double.
-float round_down(double value) {
-  const auto rounded = static_cast<float>(value);
-  return static_cast<double>(rounded) > value ? std::nextafter(rounded, -INFINITY) : rounded;
-}
 
 class CpuBackend final : public Backend {
  public:
@@ -114,12 +113,10 @@ class CpuBackend final : public Backend {
   }
 
   std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) override {
-    // The authors' code compares in double: 0.9 and 1.1 are double constants there.
-    const float prune_at = round_down(0.9 * static_cast<double>(threshold));
-    const float keep_above = round_down(1.1 * static_cast<double>(threshold));
+    const MaskLimits limits(threshold);
     std::vector<std::int64_t> kept(blocks(n));
     for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
-      kept[block] = kernels_.update_mask(mask + begin, values + begin, prune_at, keep_above, size);
+      kept[block] = kernels_.update_mask(mask + begin, values + begin, limits.prune_at, limits.keep_above, size);
     });
     std::int64_t total = 0;
     for (const std::int64_t part : kept) total += part;

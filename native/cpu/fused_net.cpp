@@ -9,6 +9,7 @@
 #include "cpu/fused_net.h"
 #include "cpu/kernels/lanes.h"
 #include "cpu/lane_net.h"
+#include "cpu/lane_population.h"
 #include "cpu/loss.h"
 #include "cpu/parallel.h"
 #include "cpu/parameter_gradient.h"
@@ -79,7 +80,7 @@ class CpuFusedNet final : public FusedNet {
     }
     read_labels();
     for_blocks([&](Work& work) {
-      work.block.load(net_->input().data + work.first * net_->input_points(), net_->input_points());
+      work.block.load(net_->input().data + work.first * net_->input_points());
       for (const auto& layer : net_->layers()) layer->forward(work.block, weights_);
       const LaneKernels& kernels = cpu_lane_kernels();
       const LaneSoftmax softmax = this->softmax(work);
@@ -129,6 +130,12 @@ class CpuFusedNet final : public FusedNet {
   }
 
   void learn_from(const Teacher& teacher) override { teacher_ = &teacher; }
+
+  std::unique_ptr<MaskEvaluator> evaluator(const MaskCandidates& candidates) override {
+    std::vector<std::vector<Parameter*>> parameters;
+    for (const LaneNet::Product& product : net_->products()) parameters.push_back(layers_[product.layer].parameters);
+    return make_lane_population(*net_, parameters, layers_, candidates, threads_);
+  }
 
   std::int64_t memory_bytes() const override {
     std::int64_t bytes = 0;

@@ -22,8 +22,13 @@ LaneBlock::LaneBlock(const LaneNet& net, int images, bool gradients) : images_(i
   }
 }
 
-void LaneBlock::load(const float* x, std::int64_t points) {
-  cpu_kernels().transpose(x, points, images_, points, slots_.front().data.get(), lanes_);
+void LaneBlock::turn(const float* x, std::int64_t images, std::int64_t points, float* to, std::int64_t lanes) {
+  cpu_kernels().transpose(x, points, images, points, to, lanes);
+}
+
+void LaneBlock::load(const float* x) {
+  Slot& input = slots_.front();
+  turn(x, images_, input.floats / lanes_, input.data.get(), lanes_);
 }
 
 std::int64_t LaneBlock::memory_bytes() const {

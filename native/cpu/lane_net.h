@@ -30,19 +30,27 @@ class LaneBlock {
   int images() const { return images_; }
   int lanes() const { return lanes_; }
   ImageRange range() const { return {lanes_, 0, lanes_}; }
-  float* data(int slot) { return slots_[static_cast<std::size_t>(slot)].data.get(); }
+  float* data(int slot) {
+    Slot& found = slots_[static_cast<std::size_t>(slot)];
+    return found.shared == nullptr ? found.data.get() : found.shared;
+  }
   float* diff(int slot) { return slots_[static_cast<std::size_t>(slot)].diff.get(); }
   // Which element of a window a maximum is: of 2 x 2 taken along by a convolution, and of any pooling.
   std::int8_t* corners(int slot) { return slots_[static_cast<std::size_t>(slot)].corners.data(); }
   std::int32_t* places(int slot) { return slots_[static_cast<std::size_t>(slot)].places.data(); }
-  // x (images, points of the input), images `points` floats apart.
-  void load(const float* x, std::int64_t points);
+  // x (images, points of the input).
+  void load(const float* x);
+  // Reads the input, (points, lanes), from there.
+  void share_input(float* x) { slots_.front().shared = x; }
+  // x (images, points) -> to (points, lanes); lanes beyond the images are left as they are.
+  static void turn(const float* x, std::int64_t images, std::int64_t points, float* to, std::int64_t lanes);
   std::int64_t memory_bytes() const;
 
  private:
   struct Slot {
     std::int64_t floats = 0;
     FloatBuffer data{nullptr, [](float*) {}};
+    float* shared = nullptr;  // in the place of data
     FloatBuffer diff{nullptr, [](float*) {}};
     std::vector<std::int8_t> corners;
     std::vector<std::int32_t> places;

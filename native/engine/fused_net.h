@@ -3,10 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "engine/layer.h"
 
 namespace olmp {
+
+class MaskCandidates;  // engine/mask_candidates.h
+class MaskEvaluator;   // engine/mask_evaluator.h
 
 class FusedNet {
  public:
@@ -25,6 +29,8 @@ class FusedNet {
   virtual void add_squared_gradients(Random& random, const SquareSums& sums) = 0;
   // See Layer::learn_from; of the net's only loss.
   virtual void learn_from(const Teacher& teacher) = 0;
+  // Tries masks of the candidates' layers; the weights stay as they are as long as it lives, as do the candidates.
+  virtual std::unique_ptr<MaskEvaluator> evaluator(const MaskCandidates& candidates) = 0;
   virtual std::int64_t memory_bytes() const = 0;
 };
 

@@ -205,6 +205,14 @@ void Masks::remove(std::size_t layer) {
   masks.settled = kUnknown;
 }
 
+void Masks::assign(Parameter& parameter, const std::function<std::int64_t(float*)>& fill) {
+  create(static_cast<std::size_t>(parameter.prunable));
+  const std::int64_t kept = fill(backend_.begin_upload(parameter.mask, parameter.tensor.count()));
+  backend_.end_upload(parameter.mask);
+  mask_changed(parameter, kept);
+  values_changed(parameter);
+}
+
 void Masks::set_mask(Parameter& parameter, const float* host) {
   const std::int64_t n = parameter.tensor.count();
   if (parameter.prunable < 0) {

@@ -79,6 +79,8 @@ class Masks {
   void freeze(bool frozen);
   bool frozen() const { return frozen_; }
 
+  // `fill` writes the mask, 0s and 1s, into host memory and answers how many it keeps.
+  void assign(Parameter& parameter, const std::function<std::int64_t(float*)>& fill);
   // Copies 0s and 1s from host memory. Throws Error("bad-argument") for other values or a parameter without masks.
   void set_mask(Parameter& parameter, const float* host);
   // All ones, allocated at first call.

@@ -17,6 +17,12 @@ Scores::Scores(Backend& backend, const ParameterStore& parameters, std::size_t l
   }
 }
 
+std::vector<float>& Scores::of(const Parameter& parameter) {
+  const auto& all = parameters_.all();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.get() == &parameter; });
+  return scores_.at(static_cast<std::size_t>(found - all.begin()));
+}
+
 std::int64_t Scores::memory_bytes() const {
   std::size_t floats = 0;
   for (const auto& scores : scores_) floats += scores.size();

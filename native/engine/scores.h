@@ -15,6 +15,7 @@ class Scores {
 
   // By the parameter's position in the store; empty for those that cannot be pruned.
   std::vector<float>& of(std::size_t parameter) { return scores_[parameter]; }
+  std::vector<float>& of(const Parameter& parameter);
   std::int64_t memory_bytes() const;
 
   // As many of each layer as `total` over all layers keeps. Where fewer are kept now: those.

@@ -125,7 +125,8 @@ void Session::update_memory_bytes() {
   if (test_) bytes += test_->memory_bytes();
   if (solver_) bytes += solver_->memory_bytes();
   if (scores_) bytes += scores_->memory_bytes();
-  if (population_) bytes += population_->memory_bytes();
+  if (population_net_) bytes += population_net_->memory_bytes();
+  if (population_) bytes += population_->candidates.memory_bytes() + population_->evaluator->memory_bytes();
   for (const auto& values : sample_) bytes += static_cast<std::int64_t>(values.size() * sizeof(float));
   bytes += static_cast<std::int64_t>(teacher_table_.size() * sizeof(float));
   memory_bytes_ = bytes;
@@ -153,6 +154,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
                                     " iterations");
   }
   if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled, rates);
+  forget_population();
   const std::size_t width = net.outputs().size() + 2;
   const int iter_size = solver_->spec().iter_size;
   std::vector<double> row(width);
@@ -273,37 +275,6 @@ std::vector<KeptCounts> Session::kept_counts() const {
   std::vector<KeptCounts> counts;
   for (std::size_t layer = 0; layer < masks_->layers(); ++layer) counts.push_back(masks_->counts(layer));
   return counts;
-}
-
-RateEvaluations Session::evaluate_rates(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled) {
-  const FlushDenormals flush;
-  Net& net = this->net(Phase::kTrain);
-  const std::size_t layers = masks_->layers();
-  if (layers == 0) throw Error("bad-argument", "the net has no layer that can be pruned");
-  if (rates.size() % layers != 0) {
-    throw Error("bad-argument", std::to_string(rates.size()) + " rates are no whole number of candidates of " +
-                                    std::to_string(layers) + " layers");
-  }
-  if (StepQueue* queue = backend_->step_queue()) return evaluate_queued(*queue, rates, sequential, cancelled);
-  std::unique_ptr<MaskTrial> trial;
-  if (!sequential) trial = std::make_unique<MaskTrial>(*masks_);
-  RateEvaluations result;
-  for (std::size_t candidate = 0; candidate < rates.size() / layers && !cancelled(); ++candidate) {
-    for (std::size_t layer = 0; layer < layers; ++layer) {
-      const double rate = rates[candidate * layers + layer];
-      if (trial) {
-        trial->apply(layer, rate);
-      } else {
-        masks_->apply(layer, rate);
-      }
-    }
-    result.loss.push_back(net.forward(false));
-    result.accuracy.push_back(accuracy_index_ < 0 ? kNaN : net.output(static_cast<std::size_t>(accuracy_index_)));
-    result.kept.push_back(static_cast<double>(masks_->kept()));
-  }
-  trial.reset();
-  update_memory_bytes();
-  return result;
 }
 
 }  // namespace olmp

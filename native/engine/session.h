@@ -5,12 +5,15 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "engine/mask.h"
+#include "engine/mask_candidates.h"
+#include "engine/mask_evaluator.h"
 #include "engine/net.h"
 #include "engine/parameter_file.h"
 #include "engine/parameter_store.h"
@@ -49,6 +52,12 @@ struct TrainResult {
   int completed = 0;
   Stop stop = Stop::kDone;
   std::vector<double> rows;  // (completed, outputs + 2)
+};
+
+// By which candidates of a search are given up.
+struct SearchBounds {
+  std::vector<double> most_kept;  // by candidate: not evaluated where it keeps as many or more; empty: all are evaluated
+  double least_accuracy = -std::numeric_limits<double>::infinity();  // one that cannot come to it need not be finished
 };
 
 struct RateEvaluations {
@@ -107,7 +116,8 @@ class Session {
   void freeze_masks(bool frozen) { masks_->freeze(frozen); }
   std::vector<KeptCounts> kept_counts() const;
   // Candidates not reached before a cancellation are missing from the end of the result.
-  RateEvaluations evaluate_rates(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled);
+  RateEvaluations evaluate_rates(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled,
+                                 const SearchBounds& bounds = {});
 
   // --- compression in cycles (session_recipe.cpp)
   void reset_history();
@@ -145,16 +155,33 @@ class Session {
   // A whole generation at once (session_population_queued.cpp). The limits are (candidates, layers).
   RateEvaluations evaluate_side_by_side(StepQueue& queue, const std::vector<StepQueue::Limits>& limits, bool sequential,
                                         const Cancelled& cancelled);
-  RateEvaluations evaluate_one_by_one(StepQueue& queue, const std::vector<double>& rates, bool sequential,
-                                      const Cancelled& cancelled);
+  RateEvaluations evaluate_one_by_one_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
+                                             const Cancelled& cancelled);
   std::vector<double> evaluate_counts_queued(StepQueue& queue, const std::vector<double>& counts, const Cancelled& cancelled);
   std::vector<StepQueue::Limits> limits_of(const std::vector<double>& rates, bool sequential) const;
   // Of a rate, where the first element of the layer's masks is this.
   StepQueue::Limits limits_of(std::size_t layer, double rate, float first_element) const;
   // A net for candidates that differ in these layers, as many of the `wanted` as fit at a time; null where there can be none.
-  PopulationNet* population_net(StepQueue& queue, const std::vector<bool>& differs, std::size_t wanted);
+  PopulationNet* fitting_population(StepQueue& queue, const std::vector<bool>& differs, std::size_t wanted);
   // Another key wherever recorded work would be other work.
   std::uint64_t recording_key(std::uint64_t work) const;
+  // Population search (session_population.cpp).
+  // Whether candidates can be tried without writing their masks out; makes what that takes where values or masks have changed.
+  bool prepare_population(bool by_score, bool sequential);
+  // To be called where values or scores change.
+  void forget_population();
+  RateEvaluations evaluate_population(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled,
+                                      const SearchBounds& bounds);
+  RateEvaluations evaluate_one_by_one(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled,
+                                      const SearchBounds& bounds);
+  std::vector<double> evaluate_counts_of_population(const std::vector<std::vector<double>>& rows,
+                                                    const Cancelled& cancelled);
+  std::vector<double> evaluate_counts_one_by_one(const std::vector<std::vector<double>>& rows, const Cancelled& cancelled);
+  // Makes the session's masks these.
+  void write_masks(const CandidateMask& mask);
+  double batch_accuracy() const;
+  double sample_loss();
+  std::vector<MaskEvaluator::Batch> held_batches() const;
   void update_memory_bytes();
   Scores& scores();
   // Adds the squared gradients of the next batches' images to the scores; the same on a backend that queues steps
@@ -184,6 +211,16 @@ class Session {
   bool test_gradients_ = false;
   std::unique_ptr<Scores> scores_;
   std::vector<std::vector<float>> sample_;  // inputs of the held batches, one after another
+  // Of the search under way.
+  struct Population {
+    explicit Population(MaskCandidates made) : candidates(std::move(made)) {}
+    MaskCandidates candidates;
+    std::unique_ptr<MaskEvaluator> evaluator;
+    CandidateMask written;                // what the session's masks are
+    std::vector<std::uint64_t> versions;  // of the session's masks
+    bool by_score = false;
+  };
+  std::unique_ptr<Population> population_;
   Teacher teacher_;
   std::vector<float> teacher_table_;  // (items, classes)
   std::uint64_t teacher_items_ = 0;
@@ -191,7 +228,7 @@ class Session {
   FloatBuffer drawn_by_{nullptr, [](float*) {}};  // doubles, one for each image of a batch
   FloatBuffer given_labels_{nullptr, [](float*) {}};
   // Of the search under way, on backends that queue steps.
-  std::unique_ptr<PopulationNet> population_;
+  std::unique_ptr<PopulationNet> population_net_;
   std::vector<bool> population_differs_;
   std::size_t population_wanted_ = 0;
   std::uint64_t populations_ = 0;  // made so far: part of the key of what is recorded of one

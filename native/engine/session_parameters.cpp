@@ -50,6 +50,7 @@ void Session::fill_parameters() {
 }
 
 void Session::fill_parameters(const std::vector<std::size_t>& indices) {
+  forget_population();
   for (const std::size_t i : indices) {
     const Tensor& tensor = parameter(i).tensor;
     std::vector<float> values(static_cast<std::size_t>(tensor.count()));
@@ -60,6 +61,7 @@ void Session::fill_parameters(const std::vector<std::size_t>& indices) {
 }
 
 void Session::load_parameters(const std::vector<BlobPlacement>& placements) {
+  forget_population();
   std::map<std::string, InputFile> files;
   for (const BlobPlacement& placement : placements) {
     Parameter& target = parameter(placement.parameter);
@@ -98,6 +100,7 @@ std::vector<float> Session::get_parameter(std::size_t index, ParameterPart part)
 }
 
 void Session::set_parameter(std::size_t index, ParameterPart part, const std::vector<float>& values) {
+  forget_population();
   Parameter& target = parameter(index);
   if (static_cast<std::int64_t>(values.size()) != target.tensor.count()) {
     throw Error("shape-mismatch", "parameter " + target.tensor.name + " has " + std::to_string(target.tensor.count()) +

@@ -89,28 +89,28 @@ std::vector<Limits> Session::limits_of(const std::vector<double>& rates, bool se
   return limits;
 }
 
-PopulationNet* Session::population_net(StepQueue& queue, const std::vector<bool>& differs, std::size_t wanted) {
-  if (population_differs_ == differs && wanted <= population_wanted_) return population_.get();
-  if (population_) queue.forget();  // what is recorded of it
-  population_.reset();
+PopulationNet* Session::fitting_population(StepQueue& queue, const std::vector<bool>& differs, std::size_t wanted) {
+  if (population_differs_ == differs && wanted <= population_wanted_) return population_net_.get();
+  if (population_net_) queue.forget();  // what is recorded of it
+  population_net_.reset();
   trials_.reset();
   population_differs_ = differs;
   population_wanted_ = wanted;
   const Net& net = this->net(Phase::kTrain);
   const PopulationPlan plan(net.graph(), *parameters_, differs);
   std::size_t candidates = plan.possible ? fitting(plan, *backend_, wanted) : 0;
-  for (; candidates > 1 && !population_; candidates /= 2) {
+  for (; candidates > 1 && !population_net_; candidates /= 2) {
     const std::size_t floats = candidates * differs.size() * sizeof(Limits) / sizeof(float);
     try {
       trials_ = backend_->allocate(static_cast<std::int64_t>(floats), "the masks of candidates");
-      population_ = std::make_unique<PopulationNet>(net, plan, *backend_, *parameters_, candidates);
+      population_net_ = std::make_unique<PopulationNet>(net, plan, *backend_, *parameters_, candidates);
     } catch (const Error& error) {
       if (error.code() != "out-of-gpu-memory") throw;
     }
   }
   ++populations_;
   update_memory_bytes();
-  return population_.get();
+  return population_net_.get();
 }
 
 RateEvaluations Session::evaluate_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
@@ -119,8 +119,8 @@ RateEvaluations Session::evaluate_queued(StepQueue& queue, const std::vector<dou
   const std::vector<Limits> limits = limits_of(rates, sequential);
   const std::vector<bool> anew = masked_anew(limits, layers);
   const bool several = rates.size() > layers && std::find(anew.begin(), anew.end(), true) != anew.end();
-  if (!several || population_net(queue, anew, rates.size() / layers) == nullptr) {
-    return evaluate_one_by_one(queue, rates, sequential, cancelled);
+  if (!several || fitting_population(queue, anew, rates.size() / layers) == nullptr) {
+    return evaluate_one_by_one_queued(queue, rates, sequential, cancelled);
   }
   return evaluate_side_by_side(queue, limits, sequential, cancelled);
 }
@@ -128,7 +128,7 @@ RateEvaluations Session::evaluate_queued(StepQueue& queue, const std::vector<dou
 RateEvaluations Session::evaluate_side_by_side(StepQueue& queue, const std::vector<Limits>& limits, bool sequential,
                                                const Cancelled& cancelled) {
   Net& net = this->net(Phase::kTrain);
-  PopulationNet& population = *population_;
+  PopulationNet& population = *population_net_;
   const std::size_t layers = masks_->layers();
   const std::size_t chunk = population.candidates();
   double kept_elsewhere = 0;
@@ -202,9 +202,9 @@ std::vector<double> Session::evaluate_counts_queued(StepQueue& queue, const std:
                                                     const Cancelled& cancelled) {
   const std::size_t layers = masks_->layers();
   const std::size_t wanted = counts.size() / layers;
-  if (wanted < 2 || population_net(queue, std::vector<bool>(layers, true), wanted) == nullptr) return {};
+  if (wanted < 2 || fitting_population(queue, std::vector<bool>(layers, true), wanted) == nullptr) return {};
   Net& net = this->net(Phase::kTrain);
-  PopulationNet& population = *population_;
+  PopulationNet& population = *population_net_;
   const std::size_t chunk = population.candidates();
   const std::vector<FloatBuffer>& ranks = scores().ranks();
   std::vector<StepQueue::Candidates> parameters = population.parameters();

@@ -157,8 +157,8 @@ std::vector<double> Session::test_queued(StepQueue& queue, int iterations, const
   return means;
 }
 
-RateEvaluations Session::evaluate_one_by_one(StepQueue& queue, const std::vector<double>& rates, bool sequential,
-                                             const Cancelled& cancelled) {
+RateEvaluations Session::evaluate_one_by_one_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
+                                                    const Cancelled& cancelled) {
   Net& net = this->net(Phase::kTrain);
   const std::size_t layers = masks_->layers();
   const std::size_t loss = net.outputs().size();

@@ -49,6 +49,7 @@ Scores& Session::scores() {
 }
 
 void Session::score_magnitude() {
+  forget_population();
   scores_ = std::make_unique<Scores>(*backend_, *parameters_, masks_->layers());
   const auto& all = parameters_->all();
   std::vector<double> squares(masks_->layers());
@@ -78,6 +79,7 @@ void Session::score_fisher(int batches, double damping) {
   if (batches < 1) throw Error("bad-argument", "the Fisher information needs at least one batch");
   const FlushDenormals flush;
   const Objective goal = objective(net(Phase::kTrain).graph());
+  forget_population();
   scores_ = std::make_unique<Scores>(*backend_, *parameters_, masks_->layers());
   const float taught = teacher_.weight;
   teacher_.weight = 0;
@@ -172,61 +174,6 @@ void Session::hold_sample(int batches) {
     }
     for (const std::string& name : train_inputs_) sample_.push_back(get_blob(Phase::kTrain, name, BlobPart::kData));
   }
-}
-
-std::vector<double> Session::evaluate_kept_counts(const std::vector<double>& counts, const Cancelled& cancelled) {
-  const FlushDenormals flush;
-  const std::size_t layers = masks_->layers();
-  if (sample_.empty()) throw Error("no-sample", "no batches are held to evaluate on");
-  if (layers == 0 || counts.size() % layers != 0) {
-    throw Error("bad-argument", std::to_string(counts.size()) + " counts are no whole number of candidates of " +
-                                    std::to_string(layers) + " layers");
-  }
-  if (StepQueue* queue = backend_->step_queue()) {
-    const std::vector<double> losses = evaluate_counts_queued(*queue, counts, cancelled);
-    if (!losses.empty()) return losses;
-  }
-  Net& net = this->net(Phase::kTrain);
-  std::vector<std::vector<float>> masks;
-  for (const auto& parameter : parameters_->all()) {
-    std::vector<float> mask;
-    if (parameter->mask != nullptr) {
-      mask.resize(static_cast<std::size_t>(parameter->tensor.count()));
-      backend_->copy_out(mask.data(), parameter->mask, parameter->tensor.count());
-    }
-    masks.push_back(std::move(mask));
-  }
-  const auto restore = [&] {
-    for (std::size_t i = 0; i < masks.size(); ++i) {
-      Parameter& parameter = *parameters_->all()[i];
-      if (parameter.prunable < 0) continue;
-      if (masks[i].empty()) {
-        masks_->remove(static_cast<std::size_t>(parameter.prunable));
-      } else {
-        masks_->set_mask(parameter, masks[i].data());
-      }
-    }
-  };
-  // Dropout draws the same for every candidate, and goes on afterwards as if none had been.
-  const Random::State random = random_.state();
-  const std::size_t inputs = train_inputs_.size();
-  std::vector<double> losses;
-  for (std::size_t first = 0; first < counts.size() && !cancelled(); first += layers) {
-    const std::vector<double> own(counts.begin() + static_cast<std::ptrdiff_t>(first),
-                                  counts.begin() + static_cast<std::ptrdiff_t>(first + layers));
-    keep_best_of_layers(own);
-    random_.set_state(random);
-    double sum = 0;
-    for (std::size_t batch = 0; batch < sample_.size(); batch += inputs) {
-      for (std::size_t i = 0; i < inputs; ++i) set_blob(Phase::kTrain, train_inputs_[i], BlobPart::kData, sample_[batch + i]);
-      sum += net.forward(false);
-    }
-    losses.push_back(sum * static_cast<double>(inputs) / static_cast<double>(sample_.size()));
-    restore();
-  }
-  random_.set_state(random);
-  update_memory_bytes();
-  return losses;
 }
 
 void Session::compute_teacher() {

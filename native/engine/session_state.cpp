@@ -232,6 +232,7 @@ void Session::restore_arrays(const StateReader& reader) {
 }
 
 void Session::load_state(const std::string& file) {
+  forget_population();
   const StateReader reader(file);
   const nlohmann::json& meta = reader.meta();
   try {

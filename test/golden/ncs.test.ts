@@ -114,7 +114,8 @@ describe.each(NETS)(
             get(target, key) {
               if (key === 'evaluateRates') {
                 return async (...args: Parameters<typeof session.evaluateRates>) => {
-                  const result = await session.evaluateRates(...args)
+                  // without the bounds by which candidates are given up: each is compared
+                  const result = await session.evaluateRates(args[0], args[1])
                   const layers = session.prunableLayers.length
                   result.kept.forEach((remain, p) => {
                     const x = Array.from(args[0].subarray(p * layers, (p + 1) * layers))

@@ -121,7 +121,7 @@ void average_pool_gradient(const LanePooling& p, int lanes, const float* dy, flo
 // e^x for x <= 0, within two units in the last place; 0 below the smallest normal number. 2^n e^r with |r| <= ln 2 / 2, the
 // polynomial is that of Cephes' expf.
 Vector exp_of_negative(Vector x) {
-  const Vector smallest = Vector::broadcast(-87.0F);
+  const Vector smallest = Vector::broadcast(-87.3365448F);
   const Vector clipped = max(smallest, x);  // in this order a NaN stays one
   const Vector n = round(clipped * Vector::broadcast(1.44269504088896341F));
   Vector r = fma(n, Vector::broadcast(-0.693359375F), clipped);

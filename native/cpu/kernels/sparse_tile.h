@@ -35,6 +35,9 @@ void for_blocks(const ImageRange& range, const Body& body) {
   constexpr std::int64_t kLanes = Vector::kLanes;
   std::int64_t image = range.begin;
   for (; range.end - image >= kVecs * kLanes; image += kVecs * kLanes) body(Whole<kVecs>{}, image);
+  if constexpr (kVecs > 2) {
+    for (; range.end - image >= 2 * kLanes; image += 2 * kLanes) body(Whole<2>{}, image);
+  }
   for (; range.end - image >= kLanes; image += kLanes) body(Whole<1>{}, image);
   if (image < range.end) body(Rest{static_cast<int>(range.end - image)}, image);
 }

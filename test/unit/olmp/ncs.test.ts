@@ -30,6 +30,46 @@ function minimise(ncs: PopulationSearch, fitness: (x: number[]) => number): numb
   return generations
 }
 
+describe('limits', () => {
+  // As in a search for rates: a share of parameters, or 1.1 where the accuracy would be too low.
+  const size = (x: number[]): number => x.reduce((sum, v) => sum + 10 - v, 0) / (10 * x.length)
+  const accurate = (x: number[]): boolean => x.every((v, k) => v < 4 + k) && Math.sin(7 * x[0]) > -0.8
+  const share = (x: number[]): number => (accurate(x) ? size(x) : 1.1)
+  const start = [1, 1, 1]
+  const options = (seed: number) => ({
+    start: Array.from({ length: 10 }, () => start),
+    startFitness: Array.from({ length: 10 }, () => share(start)),
+    lower: 0,
+    upper: 10,
+    stepSize: 1.5,
+    maxEvaluations: 1600,
+    random: new Mt19937([seed]),
+  })
+  const kinds: [string, (seed: number) => PopulationSearch][] = [
+    ['NCS', (seed) => new Ncs({ ...options(seed), startEvaluations: 1, epoch: 10 })],
+    ['the published search', (seed) => new AsPublishedNcs(options(seed))],
+  ]
+
+  it.each(kinds)('of %s: what is beyond them need not be known', (_, make) => {
+    let left = 0
+    for (const seed of [1, 2, 3, 4]) {
+      const whole = make(seed)
+      const saving = make(seed)
+      while (whole.stop() === null) {
+        const candidates = whole.ask()
+        expect(saving.ask()).toEqual(candidates)
+        const limits = saving.limits(candidates)
+        const fitness = candidates.map((x, i) => (size(x) < limits[i] ? share(x) : 1.1))
+        left += candidates.filter((x, i) => size(x) >= limits[i]).length
+        whole.tell(candidates, candidates.map(share))
+        saving.tell(candidates, fitness)
+        expect(saving.state()).toEqual(whole.state())
+      }
+    }
+    expect(left).toBeGreaterThan(1000)
+  })
+})
+
 describe('Ncs', () => {
   it('approaches the minimum of a sphere and stops with the reason', () => {
     const ncs = search(1, [9, 9, 9], sphere)
