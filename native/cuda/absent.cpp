@@ -14,6 +14,8 @@ constexpr const char* kReason =
 
 CudaInfo cuda_info() { return {false, kReason, {}}; }
 
+std::optional<DeviceMemory> cuda_memory() { return std::nullopt; }
+
 std::unique_ptr<cuda::Device> cuda::make_cuda_device(const CudaOptions&) { throw Error("no-cuda", kReason); }
 
 }  // namespace olmp

@@ -109,4 +109,8 @@ std::unique_ptr<Backend> make_emulated_cuda_backend(const EmulatedCudaOptions& o
   return std::make_unique<cuda::CudaBackend>(cuda::make_host_device(options));
 }
 
+std::unique_ptr<Backend> make_measuring_cuda_backend() {
+  return std::make_unique<cuda::CudaBackend>(cuda::make_measuring_device());
+}
+
 }  // namespace olmp

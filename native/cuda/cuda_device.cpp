@@ -40,11 +40,14 @@ std::string no_device_reason(cudaError_t error) {
   return "CUDA cannot be used: " + text_of(error);
 }
 
+// cuDNN's largest work space (cudnn_convolver.cpp), or what the driver takes for recorded steps.
+constexpr std::int64_t kReserve = std::int64_t{256} << 20;
+
 DeviceMemory device_memory() {
   std::size_t free = 0;
   std::size_t total = 0;
   check(cudaMemGetInfo(&free, &total), "asking for the GPU's memory");
-  return {static_cast<std::int64_t>(free), static_cast<std::int64_t>(total)};
+  return {static_cast<std::int64_t>(free), static_cast<std::int64_t>(total), kReserve};
 }
 
 // As check(), for calls that may find too little memory; `what` for the message.
@@ -282,6 +285,16 @@ std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
 
 }  // namespace cuda
 
+std::optional<DeviceMemory> cuda_memory() {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  if (cudaSetDevice(0) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) {
+    cudaGetLastError();
+    return std::nullopt;
+  }
+  return DeviceMemory{static_cast<std::int64_t>(free), static_cast<std::int64_t>(total), cuda::kReserve};
+}
+
 CudaInfo cuda_info() {
   CudaInfo info;
   int count = 0;
@@ -294,8 +307,9 @@ CudaInfo cuda_info() {
   for (int device = 0; device < count; ++device) {
     cudaDeviceProp properties{};
     if (cudaGetDeviceProperties(&properties, device) != cudaSuccess) continue;
-    info.devices.push_back({properties.name, static_cast<std::int64_t>(properties.totalGlobalMem)});
+    info.devices.push_back({properties.name, 0, static_cast<std::int64_t>(properties.totalGlobalMem)});
   }
+  if (const auto memory = cuda_memory(); memory && !info.devices.empty()) info.devices[0].free_bytes = memory->free_bytes;
   try {
     const cuda::Cublas blas;
     info.available = true;

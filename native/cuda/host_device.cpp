@@ -50,7 +50,9 @@ float rounded_to_tf32(float value) {
 
 class HostDevice final : public Device {
  public:
-  explicit HostDevice(const EmulatedCudaOptions& options) : options_(options) { open(Stream{}); }
+  HostDevice(const EmulatedCudaOptions& options, bool measuring) : options_(options), measuring_(measuring) {
+    open(Stream{measuring ? Stream::Place::kNowhere : Stream::Place::kHost});
+  }
   ~HostDevice() override { close(); }
 
   FloatBuffer allocate(Index floats, const std::string& what) override {
@@ -59,7 +61,7 @@ class HostDevice final : public Device {
     ++allocations_;
     const bool failing = options_.failing_allocation != 0 && allocations_ >= options_.failing_allocation;
     if (failing || bytes > memory().free_bytes) throw out_of_memory(bytes, what, memory());
-    FloatBuffer whole = allocate_host(kHeaderFloats + floats, what);
+    FloatBuffer whole = allocate_host(kHeaderFloats + (measuring_ ? 0 : floats), what);
     const auto release_whole = whole.get_deleter();
     float* start = whole.release();
     new (start) Header{in_use_, bytes, release_whole};
@@ -69,16 +71,17 @@ class HostDevice final : public Device {
 
   DeviceMemory memory() const override {
     constexpr std::int64_t kEndless = std::int64_t{1} << 50;
-    const std::int64_t total = options_.memory_bytes > 0 ? options_.memory_bytes : kEndless;
-    return {total - *in_use_, total};
+    const std::int64_t total = options_.memory_bytes != nullptr ? *options_.memory_bytes : kEndless;
+    return {total - *in_use_, total, 0};
   }
 
   void copy_in(float* to, const float* host, Index floats) override {
     refuse_while_recording("the host waited");
-    copy(to, host, floats);
+    if (!measuring_) copy(to, host, floats);
   }
   void copy_out(float* host, const float* from, Index floats) override {
     refuse_while_recording("the host waited");
+    if (measuring_) return;
     copy(host, from, floats);
     const Fault met = *fault();
     *fault() = Fault();
@@ -149,6 +152,7 @@ class HostDevice final : public Device {
   }
 
   EmulatedCudaOptions options_;
+  bool measuring_;
   std::shared_ptr<std::int64_t> in_use_ = std::make_shared<std::int64_t>(0);
   int allocations_ = 0;
   HostWork work_;
@@ -157,7 +161,9 @@ class HostDevice final : public Device {
 }  // namespace
 
 std::unique_ptr<Device> make_host_device(const EmulatedCudaOptions& options) {
-  return std::make_unique<HostDevice>(options);
+  return std::make_unique<HostDevice>(options, false);
 }
+
+std::unique_ptr<Device> make_measuring_device() { return std::make_unique<HostDevice>(EmulatedCudaOptions(), true); }
 
 }  // namespace olmp::cuda

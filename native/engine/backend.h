@@ -22,6 +22,7 @@ class StepQueue;  // engine/step_queue.h
 struct DeviceMemory {
   std::int64_t free_bytes = 0;
   std::int64_t total_bytes = 0;
+  std::int64_t reserve_bytes = 0;  // of what is free: what the device's libraries and recorded steps may take beside arrays
 };
 
 class Backend {

@@ -211,7 +211,7 @@ void Net::Builder::open_source(std::size_t layer) {
                                       "crop size.",
                 described.at("params").at("source").get<std::string>());
   }
-  net_.data_layers_.push_back({source.get(), data, labels});
+  net_.data_layers_.push_back({source.get(), data, labels, nullptr});
   net_.sources_.push_back(std::move(source));
 }
 

@@ -14,6 +14,7 @@
 #include "engine/mask.h"
 #include "engine/mask_candidates.h"
 #include "engine/mask_evaluator.h"
+#include "engine/memory_estimate.h"
 #include "engine/net.h"
 #include "engine/parameter_file.h"
 #include "engine/parameter_store.h"
@@ -34,6 +35,7 @@ struct SessionOptions {
   std::string device = "cpu";
   int threads = 1;
   std::uint64_t seed = 1;
+  bool tf32 = false;   // on CUDA: products and convolutions may round their operands to TF32
   RateEncoding rate_encoding = RateEncoding::kExact;
 };
 
@@ -85,6 +87,8 @@ class Session {
   // These two may be read from any thread.
   int iteration() const { return iteration_; }
   std::int64_t memory_bytes() const { return memory_bytes_; }
+  // More than 1 where a device's memory does not take a whole batch, and its parts give the same but for rounding.
+  const BatchParts& batch_parts() const { return batch_parts_; }
 
   // --- parameters (session_parameters.cpp)
   void fill_parameters();
@@ -182,6 +186,10 @@ class Session {
   double batch_accuracy() const;
   double sample_loss();
   std::vector<MaskEvaluator::Batch> held_batches() const;
+  // The parts of the batch already loaded, one after the other in the train net's inputs.
+  void each_loaded_part(const std::function<void()>& body);
+  // How many passes are a batch.
+  int parts_of(Phase phase) const { return phase == Phase::kTrain ? batch_parts_.train : batch_parts_.test; }
   void update_memory_bytes();
   Scores& scores();
   // Adds the squared gradients of the next batches' images to the scores; the same on a backend that queues steps
@@ -199,6 +207,7 @@ class Session {
   void restore_arrays(const StateReader& reader);
 
   std::unique_ptr<Backend> backend_;
+  BatchParts batch_parts_;
   std::unique_ptr<ParameterStore> parameters_;
   Random random_;
   std::unique_ptr<Net> train_;

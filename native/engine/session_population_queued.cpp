@@ -146,9 +146,19 @@ RateEvaluations Session::evaluate_side_by_side(StepQueue& queue, const std::vect
   const StepQueue::Trials trials{reinterpret_cast<const Limits*>(trials_.get()), chunk, layers, sequential};
   const std::string accuracy = accuracy_index_ < 0 ? std::string() : net.outputs()[static_cast<std::size_t>(accuracy_index_)];
 
-  net.prepare_forward(false);
-  population.begin_pass();
-  queue.begin(population.measures(accuracy, 1), kColumns * chunk, kColumns * chunk);
+  const int parts = parts_of(Phase::kTrain);
+  queue.begin(population.measures(accuracy, 1.0 / parts), kColumns * chunk, kColumns * chunk);
+  const auto mask = [&] { queue.mask_candidates(parameters, trials, 2, kColumns); };
+  const auto measure = [&] {
+    population.run_forward();
+    queue.measure();
+  };
+  const auto settle = [&] {
+    if (sequential) queue.keep_last(own, trials);
+  };
+  const auto key_of = [&](std::uint64_t work) { return recording_key(work + (populations_ << 8)); };
+  // The parts of a batch draw other random numbers, all candidates of a part the same.
+  const Random::State random = random_.state();
   const Distinct distinct = distinct_candidates(limits, layers, sequential);
   RateEvaluations found;  // of the distinct ones
   const auto read_rows = [&] {
@@ -172,12 +182,22 @@ RateEvaluations Session::evaluate_side_by_side(StepQueue& queue, const std::vect
     }
     backend_->end_upload(trials_.get());
     queue.begin_row(0, 0);
-    queue.run(recording_key((sequential ? work::kSequence : work::kPopulation) + (populations_ << 8)), [&] {
-      queue.mask_candidates(parameters, trials, 2, kColumns);
-      population.run_forward();
-      queue.measure();
-      if (sequential) queue.keep_last(own, trials);
+    random_.set_state(random);
+    if (parts > 1) queue.run(key_of(work::kCandidateMasks), mask);
+    each_loaded_part([&] {
+      net.prepare_forward(false);
+      population.begin_pass();
+      if (parts > 1) {
+        queue.run(key_of(work::kSample), measure);
+      } else {
+        queue.run(key_of(sequential ? work::kSequence : work::kPopulation), [&] {
+          mask();
+          measure();
+          settle();
+        });
+      }
     });
+    if (parts > 1 && sequential) queue.run(key_of(work::kSettle), settle);
     if (++begun % StepQueue::kMostRows == 0) read_rows();
   }
   read_rows();

@@ -143,6 +143,7 @@ std::vector<double> Session::test_queued(StepQueue& queue, int iterations, const
     }
   };
   int done = 0;
+  iterations *= parts_of(Phase::kTest);
   while (done < iterations && !cancelled()) {
     queue.begin_row(0, 0);
     net.prepare_forward(true, false);
@@ -163,7 +164,7 @@ RateEvaluations Session::evaluate_one_by_one_queued(StepQueue& queue, const std:
   const std::size_t layers = masks_->layers();
   const std::size_t loss = net.outputs().size();
   const std::size_t kept = loss + 1;
-  queue.begin(net.measures(1), loss + 2, loss);
+  queue.begin(net.measures(1.0 / parts_of(Phase::kTrain)), loss + 2, loss);
   RateEvaluations result;
   std::vector<double> unmasked;  // by candidate since the last reading: weights of layers without masks
   const auto read_rows = [&] {
@@ -188,10 +189,12 @@ RateEvaluations Session::evaluate_one_by_one_queued(StepQueue& queue, const std:
       }
     }
     queue.begin_row(0, 0);
-    net.prepare_forward(false);
-    queue.run(recording_key(work::kCandidate), [&] {
-      net.run_forward();
-      queue.measure();
+    each_loaded_part([&] {
+      net.prepare_forward(false);
+      queue.run(recording_key(work::kCandidate), [&] {
+        net.run_forward();
+        queue.measure();
+      });
     });
     unmasked.push_back(0);
     for (const auto& parameter : parameters_->all()) {

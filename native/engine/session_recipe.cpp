@@ -81,6 +81,7 @@ void Session::score_fisher(int batches, double damping) {
   const Objective goal = objective(net(Phase::kTrain).graph());
   forget_population();
   scores_ = std::make_unique<Scores>(*backend_, *parameters_, masks_->layers());
+  batches *= parts_of(Phase::kTrain);
   const float taught = teacher_.weight;
   teacher_.weight = 0;
   if (StepQueue* queue = backend_->step_queue()) {
@@ -166,7 +167,7 @@ void Session::keep_best_of_layers(const std::vector<double>& counts) {
 void Session::hold_sample(int batches) {
   Net& net = this->net(Phase::kTrain);
   sample_.clear();
-  for (int batch = 0; batch < batches; ++batch) {
+  for (int batch = 0; batch < batches * parts_of(Phase::kTrain); ++batch) {
     if (backend_->step_queue() != nullptr) {
       net.prepare_forward(true);
     } else {

@@ -135,8 +135,11 @@ TEST_CASE("where memory does not allow all at once a generation is evaluated in 
   for (const double share : {0.1, 0.6, 1.1, 3.0}) {
     CAPTURE(share);
     EmulatedCudaOptions narrow;
-    narrow.memory_bytes = needed + static_cast<std::int64_t>(share * static_cast<double>(for_all));
+    // Enough for a whole batch while the session is made.
+    const auto memory = std::make_shared<std::int64_t>(std::int64_t{1} << 40);
+    narrow.memory_bytes = memory;
     const Opened device = open(options, make_emulated_cuda_backend(narrow));
+    *memory = needed + static_cast<std::int64_t>(share * static_cast<double>(for_all));
     for (int again = 0; again < 3; ++again) {
       const RateEvaluations got = device.session->evaluate_rates(rates, false, test::kNever);
       CHECK(got.kept == expected.kept);
