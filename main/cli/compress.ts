@@ -27,7 +27,7 @@ export async function compressCommand(
   source: ModelSource,
   flags: CompressFlags,
 ): Promise<void> {
-  const { terminal, threads, device } = context
+  const { terminal, threads, device, tf32 } = context
   const { name, settings } = await chooseSettings(terminal, source, flags)
   const folder = path.resolve(
     flags.runDir ?? path.join('olmp-runs', `${fileName(name)}-${timestamp(new Date())}`),
@@ -36,6 +36,7 @@ export async function compressCommand(
     source,
     settings,
     device,
+    ...(tf32 ? { tf32 } : {}),
     threads,
     checkpointIntervalIterations: flags.checkpointInterval,
     keepCheckpoints: KEPT_CHECKPOINTS,
@@ -123,6 +124,7 @@ function summary(result: RunResult): object {
     cpuSeconds,
     sparsity,
     validation,
+    tf32,
   } = result
   return {
     runDir,
@@ -136,6 +138,7 @@ function summary(result: RunResult): object {
     cpuSeconds,
     sparsity,
     validation,
+    tf32,
   }
 }
 
@@ -149,6 +152,7 @@ function describe(result: RunResult): string[] {
     `Time ${duration(seconds.total)}: training ${duration(seconds.train)}, search ${duration(seconds.search)}, ` +
       `testing ${duration(seconds.test)}, other ${duration(seconds.other)}${processorTime(result)}`,
     ...memoryLine(result),
+    ...(result.tf32 === true ? ['Products and convolutions in TF32'] : []),
     `Run folder ${result.runDir}`,
   ]
 }

@@ -26,6 +26,7 @@ std::unique_ptr<Backend> make_backend(const SessionOptions& options) {
   if (options.threads < 1) throw Error("bad-argument", "a session needs at least one thread");
   if (options.device == "cpu") return make_cpu_backend(options.threads);
   if (options.device == "cuda") return make_cuda_backend({options.tf32});
+  if (options.device == "cuda-emulated") return make_emulated_cuda_backend({{options.tf32}, nullptr, 0});  // for tests
   throw Error("bad-argument", "unknown device '" + options.device + "'");
 }
 
@@ -61,6 +62,20 @@ void add_outputs(const Net& net, double* sums) {
 }
 
 }  // namespace
+
+std::optional<MemoryEstimate> estimate_memory(const SessionOptions& options) {
+  const auto memory = options.device == "cuda" ? cuda_memory() : std::nullopt;
+  if (!memory) return std::nullopt;
+  const auto parsed = [](const std::string& text, const char* what) {
+    return text.empty() ? nlohmann::json() : parse_json(text, what);
+  };
+  try {
+    return estimate_memory(parsed(options.train, "train net"), parsed(options.test, "test net"),
+                           parsed(options.solver, "solver"), *memory);
+  } catch (const nlohmann::json::exception& error) {
+    throw Error("bad-argument", std::string("the description of a net or solver is incomplete: ") + error.what());
+  }
+}
 
 Session::Session(const SessionOptions& options) : Session(options, make_backend(options)) {}
 

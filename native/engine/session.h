@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,10 @@ struct RateEvaluations {
   std::vector<double> loss;
   std::vector<double> kept;
 };
+
+// Of the device of such a session as it is now, without making one; nothing where it computes in the host's memory or there is
+// no such device. Throws Error("bad-argument"), Error("bad-solver").
+std::optional<MemoryEstimate> estimate_memory(const SessionOptions& options);
 
 class Session {
  public:
