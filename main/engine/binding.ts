@@ -37,6 +37,8 @@ export interface SystemInfo {
   cuda: {
     available: boolean
     reason: string
+    /** What is missing that CUDA is used without (cuDNN), and what to install; '' where nothing is. */
+    note: string
     devices: { name: string; freeBytes: number; totalBytes: number }[]
   }
 }

@@ -22,6 +22,7 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
   Napi::Object cuda = Napi::Object::New(env);
   cuda.Set("available", gpu.available);
   cuda.Set("reason", gpu.reason);
+  cuda.Set("note", gpu.note);
   Napi::Array devices = Napi::Array::New(env);
   for (const CudaInfo::Device& device : gpu.devices) {
     Napi::Object entry = Napi::Object::New(env);

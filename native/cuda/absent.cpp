@@ -12,7 +12,7 @@ constexpr const char* kReason =
 
 }  // namespace
 
-CudaInfo cuda_info() { return {false, kReason, {}}; }
+CudaInfo cuda_info() { return {false, kReason, {}, {}}; }
 
 std::optional<DeviceMemory> cuda_memory() { return std::nullopt; }
 

@@ -19,6 +19,7 @@ struct CudaInfo {
   };
   bool available = false;
   std::string reason;  // why not, and what to do; empty where available
+  std::string note;    // what is missing that it does without, and what to do; empty where nothing is
   std::vector<Device> devices;
 };
 

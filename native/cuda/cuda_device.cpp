@@ -315,6 +315,12 @@ CudaInfo cuda_info() {
     info.available = true;
   } catch (const Error& missing) {
     info.reason = missing.what();
+    return info;
+  }
+  try {
+    const cuda::Cudnn dnn;
+  } catch (const Error& missing) {
+    info.note = missing.what();
   }
   return info;
 }

@@ -5,11 +5,14 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
 #include <set>
 
 #include "cpu/gemm.h"
 #include "cpu/register.h"
+#include "cuda/cublas.h"
 #include "cuda/cuda_layer.h"
+#include "cuda/cudnn.h"
 #include "cuda/device.h"
 #include "cuda/host_device.h"
 #include "cuda/library.h"
@@ -42,7 +45,31 @@ TEST_CASE("a missing library is named with what to install") {
   CHECK(holds(message, "Install it."));
 }
 
+TEST_CASE("without cuBLAS or cuDNN the message names what was looked for and how to install it") {
+  const std::string blas = message_of([] { const cuda::Cublas library; });
+  if (blas != "none") {
+    CHECK(holds(blas, "libcublas.so.13, libcublas.so.12, libcublas.so.11"));
+    CHECK(holds(blas, "apt install libcublas12"));
+    CHECK(holds(blas, "pip install nvidia-cublas-cu12"));
+  }
+  const std::string dnn = message_of([] { const cuda::Cudnn library; });
+  if (dnn != "none") {
+    CHECK(holds(dnn, "libcudnn.so.9, libcudnn.so.8"));
+    CHECK(holds(dnn, "Convolutions are slower without cuDNN"));
+    CHECK(holds(dnn, "apt install nvidia-cudnn"));
+  }
+}
+
 #ifdef __linux__
+TEST_CASE("a library that is there and does not load says why") {
+  const test::TemporaryFolder folder("cuda-library");
+  const std::string file = folder / "libbroken.so.1";
+  std::ofstream(file) << "no library";
+  const std::string message = message_of([&] { cuda::Library({file, "libnot-there.so.9"}, "Install it."); });
+  CHECK(holds(message, "libbroken.so.1 ("));
+  CHECK(holds(message, ", libnot-there.so.9 could be loaded"));
+}
+
 TEST_CASE("a library without a function is named with it") {
   const cuda::Library library({"libnot-there.so.9", "libm.so.6"}, "");
   CHECK(library.name() == "libm.so.6");
@@ -205,6 +232,22 @@ TEST_CASE("training, testing and evaluating take the CPU backend's course") {
     cpu.load_state(fixture.file("state"));
     close(device.train(3, {}, never).rows, cpu.train(3, {}, never).rows);
   }
+}
+
+TEST_CASE("TF32 rounds the operands of products, and nothing is rounded without it") {
+  const test::SessionFixture fixture("cuda-tf32");
+  const auto losses = [&](bool tf32) {
+    EmulatedCudaOptions options;
+    options.device.tf32 = tf32;
+    Session session(fixture.options(7), make_emulated_cuda_backend(options));
+    session.fill_parameters();
+    return session.train(5, {}, test::kNever).rows;
+  };
+  const auto full = losses(false);
+  const auto rounded = losses(true);
+  CHECK(losses(false) == full);
+  CHECK(rounded != full);
+  for (std::size_t i = 0; i < full.size(); ++i) CHECK(rounded[i] == doctest::Approx(full[i]).epsilon(5e-3));
 }
 
 TEST_CASE("a loss that is no number ends training before the parameters are harmed") {
