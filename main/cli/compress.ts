@@ -28,7 +28,7 @@ export async function compressCommand(
   source: ModelSource,
   flags: CompressFlags,
 ): Promise<void> {
-  const { terminal, threads, device } = context
+  const { terminal, threads, device, tf32 } = context
   const { name, settings } = await chooseSettings(terminal, source, flags)
   const folder = path.resolve(
     flags.runDir ?? path.join('olmp-runs', `${fileName(name)}-${timestamp(new Date())}`),
@@ -37,6 +37,7 @@ export async function compressCommand(
     source,
     settings,
     device,
+    ...(tf32 ? { tf32 } : {}),
     threads,
     checkpointIntervalIterations: flags.checkpointInterval,
     keepCheckpoints: KEPT_CHECKPOINTS,
@@ -124,6 +125,7 @@ function summary(result: RunResult): object {
     cpuSeconds,
     sparsity,
     validation,
+    tf32,
   } = result
   return {
     runDir,
@@ -137,6 +139,7 @@ function summary(result: RunResult): object {
     cpuSeconds,
     sparsity,
     validation,
+    tf32,
   }
 }
 
@@ -150,6 +153,7 @@ function describe(result: RunResult): string[] {
     `Time ${duration(seconds.total)}: training ${duration(seconds.train)}, search ${duration(seconds.search)}, ` +
       `testing ${duration(seconds.test)}, other ${duration(seconds.other)}${processorTime(result)}`,
     ...memoryLine(result),
+    ...(result.tf32 === true ? ['Products and convolutions in TF32'] : []),
     `Run folder ${result.runDir}`,
   ]
 }

@@ -26,14 +26,19 @@ interface CommonFlags extends SourceFlags {
   json?: boolean
   threads: number
   device: 'cpu' | 'cuda'
+  tf32?: boolean
   seed?: number
 }
 
 function context(flags: CommonFlags): Context {
+  if (flags.tf32 === true && flags.device !== 'cuda') {
+    throw new AppError('flag-without-device', '--tf32 is of CUDA alone', { hint: 'add --device cuda' })
+  }
   return {
     terminal: new Terminal(flags.json === true),
     threads: flags.threads,
     device: flags.device,
+    tf32: flags.tf32 === true,
     seed: flags.seed ?? 1,
   }
 }
@@ -56,6 +61,7 @@ function withEngine(command: Command): Command {
   return command
     .option('--threads <n>', 'CPU threads', integerFrom('--threads', 1, 1024), defaultThreads())
     .addOption(new Option('--device <device>', 'where to compute').choices(['cpu', 'cuda']).default('cpu'))
+    .option('--tf32', 'with --device cuda: products and convolutions round their operands to TF32, for speed')
 }
 
 function withSeed(command: Command): Command {

@@ -12,6 +12,7 @@ export interface Context {
   terminal: Terminal
   threads: number
   device: 'cpu' | 'cuda'
+  tf32: boolean
   seed: number
 }
 

@@ -4,20 +4,22 @@ import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
 import { testRecord } from '../olmp/records'
 import { testLines } from '../olmp/logLines'
+import { memoryLines } from '../runs/gpuMemory'
 import { testNet } from '../runs/loopNet'
-import { openModel } from '../runs/openModel'
+import { batchOf, openModel } from '../runs/openModel'
 import type { ModelSource } from '../runs/types'
 import { cacheFolder } from './environment'
 import { integer, percent } from './format'
 import type { Context } from './options'
 
 export async function testCommand(context: Context, source: ModelSource): Promise<void> {
-  const { terminal, threads, device, seed } = context
+  const { terminal, threads, device, tf32, seed } = context
   const opened = await openModel(source, {
     addon: loadAddon(),
     cacheFolder: cacheFolder(),
     threads,
     device,
+    tf32,
     seed,
     rateEncoding: 'exact',
     needs: { train: false, test: true, weights: true, accuracy: true },
@@ -25,6 +27,7 @@ export async function testCommand(context: Context, source: ModelSource): Promis
   })
   try {
     terminal.endProgress()
+    for (const { text } of memoryLines(opened, batchOf)) terminal.log(text)
     for (const layer of opened.initialised)
       terminal.warn(`layer '${layer}' has no stored weights; initialised by its filler`)
     const { test, session, testIterations, testImages } = opened

@@ -12,8 +12,9 @@ import { AppError } from '../net/errors'
 import { testLines, trainLines } from '../olmp/logLines'
 import { testRecord } from '../olmp/records'
 import { rawWeights } from '../onnx/sessionWeights'
+import { memoryLines } from '../runs/gpuMemory'
 import { loopNet } from '../runs/loopNet'
-import { openModel, type OpenedModel } from '../runs/openModel'
+import { batchOf, openModel, type OpenedModel } from '../runs/openModel'
 import type { ModelSource, TestRecord } from '../runs/types'
 import { cacheFolder } from './environment'
 import { duration, percent } from './format'
@@ -30,7 +31,7 @@ export interface TrainFlags {
 
 /** Training starts from `--weights` only where they are named: a folder's own caffemodel is the result of training. */
 export async function trainCommand(context: Context, given: ModelSource, flags: TrainFlags): Promise<void> {
-  const { terminal, threads, device, seed } = context
+  const { terminal, threads, device, tf32, seed } = context
   const started = performance.now()
   const state = flags.snapshot === undefined ? null : await readSolverState(path.resolve(flags.snapshot))
   const source = state === null ? given : { ...given, weights: given.weights ?? weightsOf(state) }
@@ -39,6 +40,7 @@ export async function trainCommand(context: Context, given: ModelSource, flags: 
     cacheFolder: cacheFolder(),
     threads,
     device,
+    tf32,
     seed,
     rateEncoding: 'exact',
     needs: { train: true, test: true, weights: source.weights !== undefined, accuracy: true },
@@ -46,6 +48,7 @@ export async function trainCommand(context: Context, given: ModelSource, flags: 
   })
   try {
     terminal.endProgress()
+    for (const { text } of memoryLines(opened, batchOf)) terminal.log(text)
     const { train, model, session } = opened
     if (train === null || model.solver === null)
       throw new AppError('no-train-net', 'there is nothing to train', { file: model.folder })

@@ -8,6 +8,9 @@ export interface EngineAddon {
   systemInfo(): SystemInfo
   /** Builds the nets, allocates, opens the data. */
   createSession(options: SessionOptions): Promise<Session>
+  /** What such a session would take of its device's memory as it is now, without taking it; null on the CPU, and where there
+   *  is no such device. */
+  estimateMemory(options: SessionOptions): Promise<MemoryEstimate | null>
   /** Opens an LMDB of Datums read-only, without a lock file, and describes it by its entry count and first datum. */
   describeDatums(folder: string): Promise<DatumSetInfo>
   /** Decoded datums [start, start + count) in key order, for previews. Pixels as stored (0..255 for bytes), (C, H, W). */
@@ -30,7 +33,32 @@ export interface SystemInfo {
   cpuIsa: 'AVX2' | 'AVX512'
   logicalCpus: number
   onednnVersion: string
-  cuda: { available: boolean; reason: string; devices: { name: string; totalBytes: number }[] }
+  /** Free memory is that of the first device, the one that is used, when asked; 0 for the others. */
+  cuda: {
+    available: boolean
+    reason: string
+    /** What is missing that CUDA is used without (cuDNN), and what to install; '' where nothing is. */
+    note: string
+    devices: { name: string; freeBytes: number; totalBytes: number }[]
+  }
+}
+
+/** In how many equal parts each net's batch is computed: 1, or more where a device's memory does not take the whole. Gradients
+ *  are accumulated over the parts; losses and outputs are means over them. */
+export interface BatchParts {
+  train: number
+  test: number
+}
+
+export interface MemoryEstimate {
+  /** With the batch in these parts, about. */
+  neededBytes: number
+  freeBytes: number
+  totalBytes: number
+  fits: boolean
+  batchParts: BatchParts
+  /** Why a batch that does not fit is not computed in parts (e.g. batch statistics); '' otherwise. */
+  whyNotInParts: string
 }
 
 export interface DatumSetInfo {
@@ -58,6 +86,8 @@ export interface SessionOptions {
   threads: number
   /** Seeds fillers, dropout, mirror and crop. */
   seed: number
+  /** On CUDA: matrix products and convolutions may round their operands to TF32, for speed. */
+  tf32?: boolean
   /** How a rate reaches a mask: 'exact' as given, 'mask-element' through the first mask element as float32, as in the
    *  authors' code (METHOD: `1 + c` read back minus 1 where the element is 1, `-c` where it is 0; c = 0 is no update). */
   rateEncoding: 'exact' | 'mask-element'
@@ -139,6 +169,7 @@ export interface Session {
   readonly iteration: number
   /** Bytes held by blobs, parameters and buffers. */
   readonly memoryBytes: number
+  readonly batchParts: BatchParts
 
   // --- parameters
   /** Initialises the parameters given, or every one, by their fillers. */
@@ -205,7 +236,7 @@ export interface Session {
   scoreMagnitude(): Promise<void>
   /** Score w^2 (E[g^2] + decay + damping), where E[g^2] is the diagonal of the Fisher information: the mean, over the images
    *  of the next `batches` training batches, of each image's own squared gradient (cross-entropy, no teacher), its label drawn
-   *  from the net's own softmax. Errors: 'no-objective' without a SoftmaxWithLoss, 'unsupported' on devices that lack it. */
+   *  from the net's own softmax. Errors: 'no-objective' without a SoftmaxWithLoss. */
   scoreFisher(batches: number, damping: number): Promise<void>
   /** Keeps, of the parameters kept now, the `total` with the highest scores over all prunable layers, weights and biases
    *  alike; of equals those that come first. */

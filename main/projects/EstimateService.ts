@@ -7,6 +7,7 @@ import type { ProjectStore } from './ProjectStore'
 export interface CostsRequest {
   projectId: string
   device: 'cpu' | 'cuda'
+  tf32?: boolean
   threads: number
 }
 
@@ -22,16 +23,21 @@ export class EstimateService {
   constructor(private readonly options: EstimateServiceOptions) {}
 
   /** Ends the measurement under way, which nobody waits for any more. */
-  async costs({ projectId, device, threads }: CostsRequest): Promise<RunCosts> {
+  async costs({ projectId, device, tf32, threads }: CostsRequest): Promise<RunCosts> {
     const { engine, store } = this.options
     const { source } = (await store.open(projectId)).report
-    const key = JSON.stringify([source, device, threads])
+    const key = JSON.stringify([source, device, tf32 === true, threads])
     const known = this.known.get(key)
     if (known !== undefined) return known
     this.current?.abort()
     const stopper = new AbortController()
     this.current = stopper
-    const costs = await engine.request('runCosts', { source, device, threads }, undefined, stopper.signal)
+    const costs = await engine.request(
+      'runCosts',
+      { source, device, tf32, threads },
+      undefined,
+      stopper.signal,
+    )
     // Beside a run everything is slower: to be measured again when it is over.
     if (!costs.besideRun) this.known.set(key, costs)
     return costs

@@ -196,11 +196,13 @@ export class RunService extends EventEmitter<RunServiceEvents> {
     const { settings, parentRunId } = wish
     const preferred = this.options.settings()
     const iterations = plannedIterations(settings, prunableParameters)
+    const device = wish.device ?? preferred.device
     const byLength = Math.max(leastCheckpointInterval, Math.ceil(iterations / checkpointsPerRun))
     return {
       source,
       settings,
-      device: wish.device ?? preferred.device,
+      device,
+      ...(wish.tf32 === true && device === 'cuda' ? { tf32: true } : {}),
       threads: wish.threads ?? preferred.threads ?? availableParallelism(),
       checkpointIntervalIterations:
         wish.checkpointIntervalIterations ?? preferred.checkpointIntervalIterations ?? byLength,

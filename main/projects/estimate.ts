@@ -1,5 +1,6 @@
 // How long a run will take, from what its parts take. Pure: the window computes it anew with every change of a setting.
 
+import type { MemoryEstimate } from '../engine/binding'
 import { plannedCycles } from '../olmp/cycleSchedule'
 import type { CycleSettings } from '../olmp/cycleSettings'
 import { pruneCycles } from '../olmp/presets'
@@ -17,6 +18,8 @@ export interface RunCosts {
   testMs: number
   /** What the engine holds for the model. */
   memoryBytes: number
+  /** Of the GPU's memory before the measurement; null on the CPU. */
+  gpu: MemoryEstimate | null
   /** Measured beside a run, which takes its share of the processor: likely too long. */
   besideRun: boolean
 }

@@ -3,7 +3,8 @@
 import type { RunRequest } from '../runs/types'
 
 /** For a POSIX shell; the settings are expected beside it as settings.json. */
-export function repeatCommand({ source, device, threads, checkpointIntervalIterations }: RunRequest): string {
+export function repeatCommand(request: RunRequest): string {
+  const { source, device, tf32, threads, checkpointIntervalIterations } = request
   const files: [string, string | undefined][] = [
     ['--net', source.net],
     ['--solver', source.solver],
@@ -17,7 +18,7 @@ export function repeatCommand({ source, device, threads, checkpointIntervalItera
     quoted(source.folder),
     ...chosen,
     '--settings settings.json',
-    `--device ${device} --threads ${threads}`,
+    `--device ${device}${tf32 === true && device === 'cuda' ? ' --tf32' : ''} --threads ${threads}`,
     `--checkpoint-interval ${checkpointIntervalIterations}`,
   ].join(' ')
 }

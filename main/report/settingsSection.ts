@@ -20,7 +20,7 @@ const inIterations: (keyof OlmpSettings)[] = [
 /** Names are those of the settings file. */
 export function settingsSection({ request }: ReportData, texts: ReportTexts): Markup {
   const words = texts.settings
-  const { settings, device, threads } = request
+  const { settings, device, tf32, threads } = request
   const unit = (name: string): string => {
     if (inIterations.some((known) => known === name)) return words.units.iterations
     return name === 'delta' ? words.units.share : ''
@@ -30,6 +30,7 @@ export function settingsSection({ request }: ReportData, texts: ReportTexts): Ma
       ? nested('', settings)
       : Object.entries(settings).map(([name, value]) => [name, shown(value as Setting, words), unit(name)])),
     ['device', device, ''],
+    ...(tf32 === true && device === 'cuda' ? [['tf32', 'true', '']] : []),
     ['threads', String(threads), ''],
   ]
   return html`<section>

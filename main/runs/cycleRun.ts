@@ -57,6 +57,7 @@ function runningStatistics({ train, session }: OpenedModel): number[] {
 interface EngineChoice {
   addon: EngineAddon
   device: 'cpu' | 'cuda'
+  tf32?: boolean
   threads: number
 }
 
@@ -79,7 +80,7 @@ export async function resumeCycles(
 async function openValidation(
   { model, train, test, trainImages, session: trained }: OpenedModel,
   { goal, seed }: CycleSettings,
-  { addon, device, threads }: EngineChoice,
+  { addon, device, tf32, threads }: EngineChoice,
 ): Promise<(Validation & { close: () => Promise<void> }) | null> {
   if (goal.kind !== 'accuracy') return null
   const source = train?.layers.find((layer): layer is LayerOf<'Data'> => layer.type === 'Data')
@@ -116,6 +117,7 @@ async function openValidation(
   const session = await addon.createSession({
     test: JSON.stringify(graph),
     device,
+    tf32,
     threads,
     seed,
     rateEncoding: 'exact',

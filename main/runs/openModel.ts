@@ -6,7 +6,7 @@ import { releaseWeights } from '../caffe/caffemodel'
 import type { ImportedModel, WeightFile } from '../caffe/model'
 import { matchWeights } from '../caffe/weights'
 import { resolveDataset } from '../data'
-import type { EngineAddon, Session, SessionOptions } from '../engine/binding'
+import type { EngineAddon, MemoryEstimate, Session, SessionOptions } from '../engine/binding'
 import { engineError } from '../engine/errors'
 import { addAccuracy, ensureTrainable } from '../net/analysis'
 import { AppError } from '../net/errors'
@@ -28,6 +28,7 @@ export interface OpenOptions extends ImportModelOptions {
   threads: number
   seed: number
   device: 'cpu' | 'cuda'
+  tf32?: boolean
   rateEncoding: SessionOptions['rateEncoding']
   /** In place of what the solver says. */
   solver?: Partial<SolverSpec>
@@ -45,6 +46,8 @@ export interface OpenedModel {
   train: NetGraph | null
   test: NetGraph | null
   session: Session
+  /** Of the device's memory before the session was made; null on the CPU. */
+  memory: MemoryEstimate | null
   /** Entries of the datasets; 0 for a phase left out. */
   trainImages: number
   testImages: number
@@ -72,7 +75,7 @@ export async function openModel(source: ModelSource, options: OpenOptions): Prom
         hint: 'add the .caffemodel, or choose it',
       })
     }
-    const session = await createSession(model, train, test, options)
+    const { session, memory } = await createSession(model, train, test, options)
     const load = (): Promise<string[]> =>
       loadWeights(needs.weights ? model.weights : null, session, [train, test])
     const initialised = await load().catch(async (error: unknown) => {
@@ -85,6 +88,7 @@ export async function openModel(source: ModelSource, options: OpenOptions): Prom
       train,
       test,
       session,
+      memory,
       trainImages: entries(model, train),
       testImages,
       testIterations: test === null ? 0 : testImages / batchOf(test),
@@ -167,17 +171,20 @@ async function createSession(
   model: ImportedModel,
   train: NetGraph | null,
   test: NetGraph | null,
-  { addon, device, threads, seed, rateEncoding, solver }: OpenOptions,
-): Promise<Session> {
-  return addon.createSession({
+  { addon, device, tf32, threads, seed, rateEncoding, solver }: OpenOptions,
+): Promise<Pick<OpenedModel, 'session' | 'memory'>> {
+  const options: SessionOptions = {
     train: train === null ? undefined : JSON.stringify(train),
     test: test === null ? undefined : JSON.stringify(test),
     solver: train === null ? undefined : JSON.stringify({ ...model.solver, ...solver }),
     device,
+    tf32,
     threads,
     seed,
     rateEncoding,
-  })
+  }
+  const memory = device === 'cpu' ? null : await addon.estimateMemory(options)
+  return { session: await addon.createSession(options), memory }
 }
 
 async function loadWeights(

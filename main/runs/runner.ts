@@ -22,8 +22,9 @@ import {
 } from './checkpoints'
 import { requireCycles } from './cycleNeeds'
 import { cycleSurroundings, resumeCycles } from './cycleRun'
+import { memoryLines } from './gpuMemory'
 import { loopNet } from './loopNet'
-import { openModel, type OpenedModel } from './openModel'
+import { batchOf, openModel, type OpenedModel } from './openModel'
 import type { RunFolder, RunModelSummary } from './RunFolder'
 import { JOURNAL_START, RunJournal } from './RunJournal'
 import { RunLock } from './RunLock'
@@ -162,7 +163,7 @@ class Runner {
   }
 
   private async open(): Promise<OpenedModel> {
-    const { source, settings, threads, device } = this.request
+    const { source, settings, threads, device, tf32 } = this.request
     this.phase('preparing', 'Opening the model')
     const opened = await openModel(source, {
       addon: this.deps.addon,
@@ -170,11 +171,13 @@ class Runner {
       mnistFolder: this.deps.mnistFolder,
       threads,
       device,
+      tf32,
       ...settingsOptions(settings),
       onProgress: (text) =>
         this.emit({ kind: 'phase', phase: 'preparing', text, iteration: 0, iterations: this.total }),
     })
     for (const { level, message } of opened.model.notes) this.log(message, level)
+    for (const { level, text } of memoryLines(opened, batchOf)) this.log(text, level)
     return opened
   }
 
@@ -242,7 +245,7 @@ class Runner {
   }
 
   private async createLoop(opened: OpenedModel, state: State | undefined): Promise<Loop> {
-    const { settings, checkpointIntervalIterations, device, threads } = this.request
+    const { settings, checkpointIntervalIterations, device, tf32, threads } = this.request
     const common = {
       session: opened.session,
       net: loopNet(opened),
@@ -254,7 +257,7 @@ class Runner {
       const compressor = new Compressor({ ...common, settings, state: ofLoop(state) })
       return Object.assign(compressor, { close: async () => undefined })
     }
-    const engine = { addon: this.deps.addon, device, threads }
+    const engine = { addon: this.deps.addon, device, tf32, threads }
     const around = await cycleSurroundings(opened, settings, this.folder.path, engine)
     this.validationImages = around.validation?.images ?? null
     const loop = new CycleLoop({ ...common, ...around, settings, state: ofCycles(state) })
@@ -325,6 +328,7 @@ class Runner {
       seconds: { total, train, search, test, other: Math.max(0, total - train - search - test) },
       peakResidentBytes: process.resourceUsage().maxRSS * 1024,
       cpuSeconds: this.cpuSeconds(),
+      ...(this.request.tf32 === true && this.request.device === 'cuda' ? { tf32: true as const } : {}),
       ...validationOf(state, this.request.settings, this.validationImages),
     }
   }

@@ -21,6 +21,8 @@ export interface RunRequest {
   source: ModelSource
   settings: RunSettings
   device: 'cpu' | 'cuda'
+  /** On CUDA: products and convolutions may round their operands to TF32. */
+  tf32?: boolean
   threads: number
   /** A checkpoint every so many iterations; the last `keepCheckpoints` are kept. */
   checkpointIntervalIterations: number
@@ -159,5 +161,7 @@ export interface RunResult {
   peakResidentBytes?: number
   /** Processor time of the process over all threads, from the run's beginning; absent in runs of earlier versions. */
   cpuSeconds?: number
+  /** Where products and convolutions were allowed to round their operands to TF32. */
+  tf32?: true
   validation?: ValidationResult
 }

@@ -22,10 +22,12 @@ Napi::Value system_info(const Napi::CallbackInfo& info) {
   Napi::Object cuda = Napi::Object::New(env);
   cuda.Set("available", gpu.available);
   cuda.Set("reason", gpu.reason);
+  cuda.Set("note", gpu.note);
   Napi::Array devices = Napi::Array::New(env);
   for (const CudaInfo::Device& device : gpu.devices) {
     Napi::Object entry = Napi::Object::New(env);
     entry.Set("name", device.name);
+    entry.Set("freeBytes", static_cast<double>(device.free_bytes));
     entry.Set("totalBytes", static_cast<double>(device.total_bytes));
     devices.Set(devices.Length(), entry);
   }
@@ -55,6 +57,12 @@ Napi::Value run_once(const Napi::CallbackInfo& info, const Prepare& prepare) {
   }
 }
 
+Napi::Value estimate_memory_of(const Napi::CallbackInfo& info) {
+  return run_once(info, [&] {
+    return [options = to_session_options(info[0])] { return estimate_memory(options); };
+  });
+}
+
 Napi::Value describe_datums_of(const Napi::CallbackInfo& info) {
   return run_once(info, [&] {
     return [folder = to_string(info[0], "folder")] { return describe_datums(folder); };
@@ -82,6 +90,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data);
   exports.Set("systemInfo", Napi::Function::New<system_info>(env, "systemInfo"));
   exports.Set("createSession", Napi::Function::New<SessionObject::create>(env, "createSession"));
+  exports.Set("estimateMemory", Napi::Function::New<estimate_memory_of>(env, "estimateMemory"));
   exports.Set("createLmdbWriter", Napi::Function::New<LmdbWriterObject::create>(env, "createLmdbWriter"));
   exports.Set("describeDatums", Napi::Function::New<describe_datums_of>(env, "describeDatums"));
   exports.Set("readDatums", Napi::Function::New<read_datums_of>(env, "readDatums"));

@@ -134,6 +134,9 @@ SessionOptions to_session_options(const Napi::Value& value) {
   options.device = to_string(object.Get("device"), "device");
   options.threads = to_int(object.Get("threads"), "threads");
   options.seed = static_cast<std::uint64_t>(to_integer(object.Get("seed"), "seed"));
+  const Napi::Value tf32 = object.Get("tf32");
+  if (!tf32.IsUndefined() && !tf32.IsBoolean()) refuse("tf32", "a boolean");
+  options.tf32 = tf32.IsBoolean() && tf32.As<Napi::Boolean>().Value();
   const std::string encoding = to_string(object.Get("rateEncoding"), "rateEncoding");
   if (encoding != "exact" && encoding != "mask-element") refuse("rateEncoding", "'exact' or 'mask-element'");
   options.rate_encoding = encoding == "exact" ? RateEncoding::kExact : RateEncoding::kMaskElement;

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,8 @@ Napi::Value to_js(Napi::Env env, const std::vector<LayerMoments>& moments);
 Napi::Value to_js(Napi::Env env, const std::vector<KeptCounts>& counts);
 Napi::Value to_js(Napi::Env env, const TrainResult& result);
 Napi::Value to_js(Napi::Env env, const RateEvaluations& result);
+Napi::Value to_js(Napi::Env env, const std::optional<MemoryEstimate>& estimate);  // null where there is none
+Napi::Value to_js(Napi::Env env, const BatchParts& parts);
 Napi::Value to_js(Napi::Env env, const ParameterStore& parameters);
 Napi::Value to_js(Napi::Env env, const DatumSetInfo& info);
 Napi::Value to_js(Napi::Env env, const std::vector<DatumImage>& images);

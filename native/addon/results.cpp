@@ -95,6 +95,25 @@ Napi::Value to_js(Napi::Env env, const RateEvaluations& result) {
   return object;
 }
 
+Napi::Value to_js(Napi::Env env, const BatchParts& parts) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("train", parts.train);
+  object.Set("test", parts.test);
+  return object;
+}
+
+Napi::Value to_js(Napi::Env env, const std::optional<MemoryEstimate>& estimate) {
+  if (!estimate) return env.Null();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("neededBytes", number(estimate->needed_bytes));
+  object.Set("freeBytes", number(estimate->memory.free_bytes));
+  object.Set("totalBytes", number(estimate->memory.total_bytes));
+  object.Set("fits", estimate->fits);
+  object.Set("batchParts", to_js(env, estimate->parts));
+  object.Set("whyNotInParts", estimate->why_not_in_parts);
+  return object;
+}
+
 Napi::Value to_js(Napi::Env env, const ParameterStore& parameters) {
   return list(env, parameters.all(), [env](const std::unique_ptr<Parameter>& parameter) {
     const Shape& shape = parameter->tensor.shape;

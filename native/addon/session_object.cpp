@@ -76,6 +76,7 @@ void SessionObject::describe(Napi::Object target) const {
   define("prunableLayers", to_js(env, session_->prunable_layers()));
   define("trainOutputs", to_js(env, session_->outputs(Phase::kTrain)));
   define("testOutputs", to_js(env, session_->outputs(Phase::kTest)));
+  define("batchParts", to_js(env, session_->batch_parts()));
 }
 
 // The object is held until the Promise is settled, so that a session in use is never collected.

@@ -1,11 +1,13 @@
 // Times the evaluation of a population of masked nets, as a search does it: masks from rates, forward, loss.
-// population [lenet5|lenet300] [share kept] [batch] [threads] [repetitions]. Microseconds per candidate.
+// population [lenet5|lenet300] [share kept] [batch] [threads] [repetitions] [device]. Microseconds per candidate; device: cpu,
+// cuda or cuda-tf32.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
+#include "bench/device_bench.h"
 #include "bench/graphs.h"
 #include "engine/session.h"
 
@@ -46,10 +48,12 @@ std::vector<double> rates_of(const Session& session, const std::vector<LayerMome
   return rates;
 }
 
-int run(const nlohmann::json& graph, double share, int threads, int repetitions) {
+int run(const nlohmann::json& graph, double share, int threads, int repetitions, const std::string& device) {
   SessionOptions options;
   options.train = graph.dump();
   options.threads = threads;
+  options.device = device == "cuda-tf32" ? "cuda" : device;
+  options.tf32 = device == "cuda-tf32";
   Session session(options);
   session.fill_parameters();
   Random random(1);
@@ -91,9 +95,11 @@ int main(int argc, char** argv) {
   const int batch = argc > 3 ? std::atoi(argv[3]) : 64;
   const int threads = argc > 4 ? std::atoi(argv[4]) : 1;
   const int repetitions = argc > 5 ? std::atoi(argv[5]) : 20;
-  if (share <= 0 || share > 1 || batch < 1 || threads < 1 || repetitions < 1) {
-    std::fprintf(stderr, "usage: population [lenet5|lenet300] [share kept] [batch] [threads] [repetitions]\n");
+  const std::string device = argc > 6 ? argv[6] : "cpu";
+  if (share <= 0 || share > 1 || batch < 1 || threads < 1 || repetitions < 1 || !is_bench_device(device)) {
+    std::fprintf(stderr,
+                 "usage: population [lenet5|lenet300] [share kept] [batch] [threads] [repetitions] [cpu|cuda|cuda-tf32]\n");
     return 2;
   }
-  return run(lenet300 ? lenet300_graph(batch) : lenet5_graph(batch), share, threads, repetitions);
+  return run(lenet300 ? lenet300_graph(batch) : lenet5_graph(batch), share, threads, repetitions, device);
 }

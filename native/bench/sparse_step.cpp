@@ -1,11 +1,13 @@
 // Times whole training steps of a masked net on frozen masks, on masks that may still change, and unmasked:
-// sparse_step [lenet5|lenet300] [batch] [threads] [repetitions] [densities...]. A density per prunable layer; without any,
-// those of the nets that OLMP's authors published. Medians and minima in microseconds.
+// sparse_step [lenet5|lenet300] [batch] [threads] [repetitions] [device] [densities...]. A density per prunable layer; without
+// any, those of the nets that OLMP's authors published. Medians and minima in microseconds; device: cpu (if it is left out),
+// cuda or cuda-tf32.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
+#include "bench/device_bench.h"
 #include "bench/graphs.h"
 #include "engine/denormals.h"
 #include "engine/mask.h"
@@ -119,6 +121,27 @@ class Bench {
   std::unique_ptr<Masks> masks_;
 };
 
+int run_on_device(const nlohmann::json& graph, const std::string& device, int threads, int repetitions,
+                  const std::vector<Density>& densities) {
+  const auto session = open_bench_session(graph, device, threads, 10);
+  constexpr int kSteps = 64;
+  const auto time_steps = [&](const char* what) {
+    std::printf("  %s\n", what);
+    time_units("step", repetitions, kSteps, [&] { session->train(kSteps, {}, [] { return false; }); });
+  };
+  time_steps("unmasked");
+  Random random(1);
+  const auto& all = session->parameters().all();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto layer = static_cast<std::size_t>(all[i]->prunable);
+    session->set_parameter(i, ParameterPart::kMask, random_mask(all[i]->tensor, densities[layer], random));
+  }
+  time_steps("masks that may change");
+  session->freeze_masks(true);
+  time_steps("frozen masks");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -127,12 +150,18 @@ int main(int argc, char** argv) {
   const int threads = argc > 3 ? std::atoi(argv[3]) : 1;
   const int repetitions = argc > 4 ? std::atoi(argv[4]) : 100;
   if (batch < 1 || threads < 1 || repetitions < 1) {
-    std::fprintf(stderr, "usage: sparse_step [lenet5|lenet300] [batch] [threads] [repetitions] [densities...]\n");
+    std::fprintf(stderr, "usage: sparse_step [lenet5|lenet300] [batch] [threads] [repetitions] [cpu|cuda|cuda-tf32] [densities...]\n");
     return 2;
   }
+  const bool named = argc > 5 && is_bench_device(argv[5]);
+  const std::string device = named ? argv[5] : "cpu";
+  const int first = named ? 6 : 5;
   std::vector<Density> densities = lenet300 ? kLenet300 : kLenet5;
-  for (int i = 5; i < argc; ++i) densities.at(static_cast<std::size_t>(i) - 5) = {std::atof(argv[i]), 1, 1};
+  for (int i = first; i < argc; ++i) densities.at(static_cast<std::size_t>(i - first)) = {std::atof(argv[i]), 1, 1};
   std::printf("%s, batch %d, %d threads\n", lenet300 ? "LeNet-300-100" : "LeNet-5", batch, threads);
+  if (device != "cpu") {
+    return run_on_device(lenet300 ? lenet300_graph(batch) : lenet5_graph(batch), device, threads, repetitions, densities);
+  }
   Bench bench(lenet300 ? lenet300_graph(batch) : lenet5_graph(batch), threads);
   bench.run("unmasked", repetitions);
   bench.mask(densities);

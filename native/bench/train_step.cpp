@@ -1,10 +1,11 @@
-// Times one training step, layer by layer: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions].
-// Prints medians and minima in microseconds.
+// Times one training step: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [device]. On the CPU layer by
+// layer, on cuda or cuda-tf32 as a whole, 64 steps at a time. Prints medians and minima in microseconds.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
+#include "bench/device_bench.h"
 #include "bench/graphs.h"
 #include "engine/denormals.h"
 #include "engine/filler.h"
@@ -92,6 +93,16 @@ int run(const nlohmann::json& graph, int threads, int repetitions) {
   return 0;
 }
 
+int run_on_device(const nlohmann::json& graph, const std::string& device, int threads, int repetitions) {
+  const auto session = open_bench_session(graph, device, threads, 10);
+  constexpr int kSteps = 64;
+  std::printf("%s on %s\n", graph.at("name").get<std::string>().c_str(), device.c_str());
+  const auto never = [] { return false; };
+  time_units("forward", repetitions, kSteps, [&] { session->test(kSteps, never); });
+  time_units("whole step", repetitions, kSteps, [&] { session->train(kSteps, {}, never); });
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -99,10 +110,12 @@ int main(int argc, char** argv) {
   const int batch = argc > 2 ? std::atoi(argv[2]) : 64;
   const int threads = argc > 3 ? std::atoi(argv[3]) : 1;
   const int repetitions = argc > 4 ? std::atoi(argv[4]) : 100;
-  if (batch < 1 || threads < 1 || repetitions < 1) {
-    std::fprintf(stderr, "usage: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions]\n");
+  const std::string device = argc > 5 ? argv[5] : "cpu";
+  if (batch < 1 || threads < 1 || repetitions < 1 || !is_bench_device(device)) {
+    std::fprintf(stderr, "usage: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [cpu|cuda|cuda-tf32]\n");
     return 2;
   }
-  return run(net == "lenet300" ? lenet300_graph(batch) : net == "caffenet" ? caffenet_graph(batch) : lenet5_graph(batch),
-             threads, repetitions);
+  const nlohmann::json graph =
+      net == "lenet300" ? lenet300_graph(batch) : net == "caffenet" ? caffenet_graph(batch) : lenet5_graph(batch);
+  return device == "cpu" ? run(graph, threads, repetitions) : run_on_device(graph, device, threads, repetitions);
 }

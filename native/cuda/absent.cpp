@@ -12,8 +12,10 @@ constexpr const char* kReason =
 
 }  // namespace
 
-CudaInfo cuda_info() { return {false, kReason, {}}; }
+CudaInfo cuda_info() { return {false, kReason, {}, {}}; }
 
-std::unique_ptr<cuda::Device> cuda::make_cuda_device() { throw Error("no-cuda", kReason); }
+std::optional<DeviceMemory> cuda_memory() { return std::nullopt; }
+
+std::unique_ptr<cuda::Device> cuda::make_cuda_device(const CudaOptions&) { throw Error("no-cuda", kReason); }
 
 }  // namespace olmp

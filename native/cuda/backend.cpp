@@ -1,29 +1,25 @@
-#include <algorithm>
-#include <cmath>
+#include <optional>
 #include <vector>
 
 #include "cuda/cuda.h"
 #include "cuda/cuda_layer.h"
 #include "cuda/device.h"
+#include "cuda/host_device.h"
 #include "cuda/kernels/arrays.h"
+#include "cuda/kernels/update.h"
 #include "cuda/step_queue.h"
 #include "engine/error.h"
+#include "engine/mask.h"
 
 namespace olmp {
 namespace cuda {
 namespace {
 
-// The largest float that is not above `value`: |w| <= value compares alike in float and in double.
-float round_down(double value) {
-  const auto rounded = static_cast<float>(value);
-  return static_cast<double>(rounded) > value ? std::nextafter(rounded, -INFINITY) : rounded;
-}
-
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(std::unique_ptr<Device> device)
       : device_(std::move(device)), steps_(make_step_queue(*device_)) {
-    for (const auto add : {add_neuron_layers, add_learnable_layers, add_window_layers, add_shape_layers,
+    for (const auto add : {add_neuron_layers, add_weighted_layers, add_learnable_layers, add_window_layers, add_shape_layers,
                            add_loss_layers}) {
       add(layers_);
     }
@@ -42,6 +38,7 @@ class CudaBackend final : public Backend {
   float* begin_upload(float* to, std::int64_t floats) override { return device_->begin_upload(to, floats); }
   void end_upload(float* to) override { device_->end_upload(to); }
   void begin_pass(Random& random) override { device_->begin_pass(random); }
+  std::optional<DeviceMemory> memory() const override { return device_->memory(); }
 
   std::unique_ptr<Layer> make_layer(LayerContext context) override {
     const auto factory = layers_.find(context.type);
@@ -54,7 +51,7 @@ class CudaBackend final : public Backend {
 
   void update(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
               std::int64_t n) override {
-    cuda::update(stream(), rule, nullptr, value, diff, history, history2, n);
+    cuda::update(stream(), rule, value, diff, history, history2, n);
   }
 
   double sum_of_squares(const float* values, std::int64_t n) override { return abs_moments(values, n).sum_of_squares; }
@@ -79,9 +76,8 @@ class CudaBackend final : public Backend {
   }
 
   std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) override {
-    // The authors' code compares in double: 0.9 and 1.1 are double constants there.
-    cuda::update_mask(stream(), mask, values, round_down(0.9 * static_cast<double>(threshold)),
-                      round_down(1.1 * static_cast<double>(threshold)), n);
+    const MaskLimits limits(threshold);
+    cuda::update_mask(stream(), mask, values, limits.prune_at, limits.keep_above, n);
     return kNotCounted;
   }
 
@@ -105,10 +101,16 @@ class CudaBackend final : public Backend {
 }  // namespace
 }  // namespace cuda
 
-std::unique_ptr<Backend> make_cuda_backend() { return std::make_unique<cuda::CudaBackend>(cuda::make_cuda_device()); }
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
+  return std::make_unique<cuda::CudaBackend>(cuda::make_cuda_device(options));
+}
 
-std::unique_ptr<Backend> make_emulated_cuda_backend() {
-  return std::make_unique<cuda::CudaBackend>(cuda::make_host_device());
+std::unique_ptr<Backend> make_emulated_cuda_backend(const EmulatedCudaOptions& options) {
+  return std::make_unique<cuda::CudaBackend>(cuda::make_host_device(options));
+}
+
+std::unique_ptr<Backend> make_measuring_cuda_backend() {
+  return std::make_unique<cuda::CudaBackend>(cuda::make_measuring_device());
 }
 
 }  // namespace olmp

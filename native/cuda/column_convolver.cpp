@@ -30,7 +30,7 @@ constexpr Index kColumnFloats = Index{1} << 24;
 
 class ColumnConvolver final : public Convolver {
  public:
-  ColumnConvolver(Device& device, const ConvolutionGeometry& geometry, const std::string& layer)
+  ColumnConvolver(Device& device, const ConvolutionGeometry& geometry)
       : device_(device),
         geometry_(columns_of(geometry)),
         images_(geometry.images),
@@ -40,15 +40,17 @@ class ColumnConvolver final : public Convolver {
         input_(geometry.input_count()),
         output_(geometry.output_count()),
         chunk_(std::min(images_, std::max<Index>(1, kColumnFloats / geometry.columns_count()))),
-        floats_(chunk_ * geometry.columns_count()),
-        columns_(device.allocate(floats_, "the columns of layer '" + layer + "'")) {}
+        floats_(chunk_ * geometry.columns_count()) {
+    device_.scratch(floats_);  // so that a net that does not fit says so when it is built
+  }
 
   void forward(const float* x, const float* w, float* y) override {
+    float* columns = device_.scratch(floats_);
     for_each_chunk([&](Index first, Index images) {
-      images_to_columns(device_.stream(), geometry_, images, x + first * input_, columns_.get());
+      images_to_columns(device_.stream(), geometry_, images, x + first * input_, columns);
       Product product{false, false, outputs_, points(), rows_, 0, images, 0, image_columns(), output_};
       for (Index g = 0; g < groups_; ++g) {
-        device_.multiply(product, w + g * outputs_ * rows_, columns_.get() + g * rows_ * points(),
+        device_.multiply(product, w + g * outputs_ * rows_, columns + g * rows_ * points(),
                          y + first * output_ + g * outputs_ * points());
       }
     });
@@ -56,28 +58,29 @@ class ColumnConvolver final : public Convolver {
 
   // One image after the other, its groups together: the sum is the same every time.
   void backward_weights(const float* x, const float* dy, float beta, float* dw) override {
+    float* columns = device_.scratch(floats_);
     for_each_chunk([&](Index first, Index images) {
-      images_to_columns(device_.stream(), geometry_, images, x + first * input_, columns_.get());
+      images_to_columns(device_.stream(), geometry_, images, x + first * input_, columns);
       for (Index image = 0; image < images; ++image) {
         const Product product{false,     true,          outputs_,         rows_, points(), first + image == 0 ? beta : 1,
                               groups_, outputs_ * points(), rows_ * points(), outputs_ * rows_};
-        device_.multiply(product, dy + (first + image) * output_, columns_.get() + image * image_columns(), dw);
+        device_.multiply(product, dy + (first + image) * output_, columns + image * image_columns(), dw);
       }
     });
   }
 
   void backward_data(const float* w, const float* dy, float* dx) override {
+    float* columns = device_.scratch(floats_);
     for_each_chunk([&](Index first, Index images) {
       const Product product{true, false, rows_, points(), outputs_, 0, images, 0, output_, image_columns()};
       for (Index g = 0; g < groups_; ++g) {
         device_.multiply(product, w + g * outputs_ * rows_, dy + first * output_ + g * outputs_ * points(),
-                         columns_.get() + g * rows_ * points());
+                         columns + g * rows_ * points());
       }
-      columns_to_images(device_.stream(), geometry_, images, columns_.get(), dx + first * input_);
+      columns_to_images(device_.stream(), geometry_, images, columns, dx + first * input_);
     });
   }
 
-  std::int64_t workspace_bytes() const override { return floats_ * static_cast<Index>(sizeof(float)); }
 
  private:
   Index points() const { return geometry_.output_points; }
@@ -98,15 +101,13 @@ class ColumnConvolver final : public Convolver {
   Index input_;    // floats of an image
   Index output_;
   Index chunk_;    // images
-  Index floats_;
-  FloatBuffer columns_;
+  Index floats_;   // of the columns of a chunk
 };
 
 }  // namespace
 
-std::unique_ptr<Convolver> make_column_convolver(Device& device, const ConvolutionGeometry& geometry,
-                                                 const std::string& layer) {
-  return std::make_unique<ColumnConvolver>(device, geometry, layer);
+std::unique_ptr<Convolver> make_column_convolver(Device& device, const ConvolutionGeometry& geometry) {
+  return std::make_unique<ColumnConvolver>(device, geometry);
 }
 
 }  // namespace olmp::cuda

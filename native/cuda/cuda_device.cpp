@@ -10,6 +10,7 @@
 #include "cuda/cudnn.h"
 #include "cuda/cudnn_convolver.h"
 #include "cuda/device.h"
+#include "cuda/out_of_memory.h"
 #include "engine/error.h"
 
 namespace olmp {
@@ -37,6 +38,24 @@ std::string no_device_reason(cudaError_t error) {
   }
   if (error == cudaErrorNoDevice || error == cudaSuccess) return "the machine has no NVIDIA GPU that CUDA can use";
   return "CUDA cannot be used: " + text_of(error);
+}
+
+// cuDNN's largest work space (cudnn_convolver.cpp), or what the driver takes for recorded steps.
+constexpr std::int64_t kReserve = std::int64_t{256} << 20;
+
+DeviceMemory device_memory() {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  check(cudaMemGetInfo(&free, &total), "asking for the GPU's memory");
+  return {static_cast<std::int64_t>(free), static_cast<std::int64_t>(total), kReserve};
+}
+
+// As check(), for calls that may find too little memory; `what` for the message.
+void check_memory(cudaError_t error, std::size_t bytes, const std::string& what) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // the error is handled: later calls must not meet it again
+  if (error == cudaErrorMemoryAllocation) throw out_of_memory(static_cast<std::int64_t>(bytes), what, device_memory());
+  throw Error("cuda", "taking memory for " + what + " failed: " + text_of(error));
 }
 
 void release_device(float* memory) { cudaFree(memory); }
@@ -92,55 +111,50 @@ struct Upload {
   std::size_t next = 0;
 };
 
-struct Recording {
-  bool met = false;
-  cudaGraphExec_t graph = nullptr;
-  Recording() = default;
-  ~Recording() {
-    if (graph != nullptr) cudaGraphExecDestroy(graph);
-  }
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
+class CudaRecording final : public Recording {
+ public:
+  CudaRecording(cudaGraphExec_t graph, cudaStream_t stream) : graph_(graph), stream_(stream) {}
+  ~CudaRecording() override { cudaGraphExecDestroy(graph_); }
+  CudaRecording(const CudaRecording&) = delete;
+  CudaRecording& operator=(const CudaRecording&) = delete;
+  void replay() override { check(cudaGraphLaunch(graph_, stream_), "running a recorded step"); }
+
+ private:
+  cudaGraphExec_t graph_;
+  cudaStream_t stream_;
 };
 
 class CudaDevice final : public Device {
  public:
-  CudaDevice() {
-    check(cudaMalloc(&blas_workspace_, kBlasWorkspace), "memory for cuBLAS");
-    const bool ready = blas_.create(&blas_handle_) == 0 && blas_.set_stream(blas_handle_, compute_.get()) == 0 &&
-                       blas_.set_workspace(blas_handle_, blas_workspace_, kBlasWorkspace) == 0 &&
-                       blas_.set_math_mode(blas_handle_, Cublas::kDefaultMath) == 0;
-    if (!ready) throw Error("no-cuda", "cuBLAS (" + blas_.library.name() + ") does not start on this GPU and driver.");
+  explicit CudaDevice(const CudaOptions& options)
+      : blas_workspace_(allocate(kBlasWorkspace / static_cast<Index>(sizeof(float)), "cuBLAS's work space")),
+        blas_(compute_.get(), blas_workspace_.get(), static_cast<std::size_t>(kBlasWorkspace), options.tf32) {
     try {
-      dnn_ = std::make_unique<CudnnContext>(compute_.get());
+      dnn_ = std::make_unique<CudnnContext>(compute_.get(), options.tf32);
     } catch (const Error&) {
       // Optional: convolutions are then made by columns.
     }
-    open(Stream{compute_.get(), false});
-    check(cudaMallocHost(reinterpret_cast<void**>(&host_fault_), sizeof(Fault)), "pinned memory");
+    open(Stream{Stream::Place::kDevice, compute_.get()});
+    host_fault_ = allocate_pinned(sizeof(Fault), "the record of faults");
   }
 
+  // What is under way may still use what is given back.
   ~CudaDevice() override {
     cudaStreamSynchronize(compute_.get());
     cudaStreamSynchronize(copies_.get());
-    if (blas_handle_ != nullptr) blas_.destroy(blas_handle_);
-    cudaFree(blas_workspace_);
-    cudaFreeHost(host_fault_);
+    close();
   }
 
   FloatBuffer allocate(Index floats, const std::string& what) override {
     const std::size_t bytes = static_cast<std::size_t>(std::max<Index>(floats, 1)) * sizeof(float);
     float* memory = nullptr;
-    const cudaError_t error = cudaMalloc(reinterpret_cast<void**>(&memory), bytes);
-    if (error == cudaErrorMemoryAllocation) {
-      cudaGetLastError();  // the error is handled: later calls must not meet it again
-      throw Error("out-of-gpu-memory", memory_text(bytes, what));
-    }
-    check(error, "cudaMalloc");
+    check_memory(cudaMalloc(reinterpret_cast<void**>(&memory), bytes), bytes, what);
     FloatBuffer buffer(memory, release_device);
     check(cudaMemsetAsync(memory, 0, bytes, compute_.get()), "cudaMemset");
     return buffer;
   }
+
+  DeviceMemory memory() const override { return device_memory(); }
 
   void copy_in(float* to, const float* host, Index floats) override {
     copy(to, host, floats, cudaMemcpyHostToDevice);
@@ -149,12 +163,13 @@ class CudaDevice final : public Device {
 
   void copy_out(float* host, const float* from, Index floats) override {
     copy(host, from, floats, cudaMemcpyDeviceToHost);
-    check(cudaMemcpyAsync(host_fault_, fault(), sizeof(Fault), cudaMemcpyDeviceToHost, compute_.get()),
+    check(cudaMemcpyAsync(host_fault_.get(), fault(), sizeof(Fault), cudaMemcpyDeviceToHost, compute_.get()),
           "copying from the GPU");
     check(cudaStreamSynchronize(compute_.get()), "computing on the GPU");
-    if (host_fault_->found == 0) return;
+    const Fault met = *reinterpret_cast<const Fault*>(host_fault_.get());
+    if (met.found == 0) return;
     check(cudaMemsetAsync(fault(), 0, sizeof(Fault), compute_.get()), "cudaMemset");
-    raise(*host_fault_);
+    raise(met);
   }
 
   void copy_within(float* to, const float* from, Index floats) override {
@@ -167,10 +182,7 @@ class CudaDevice final : public Device {
       upload = std::make_unique<Upload>();
       upload->floats = floats;
       for (Upload::Slot& slot : upload->slots) {
-        float* pinned = nullptr;
-        const std::size_t bytes = static_cast<std::size_t>(std::max<Index>(floats, 1)) * sizeof(float);
-        check(cudaMallocHost(reinterpret_cast<void**>(&pinned), bytes), "pinned memory for a batch");
-        slot.host = FloatBuffer(pinned, release_pinned);
+        slot.host = allocate_pinned(static_cast<std::size_t>(std::max<Index>(floats, 1)) * sizeof(float), "a batch");
         slot.staged = allocate(floats, "a batch on its way");
       }
       // The staging memory is zeroed in order with the kernels, and written by the other stream.
@@ -195,45 +207,53 @@ class CudaDevice final : public Device {
     upload.next = 1 - upload.next;
   }
 
-  // Matrices of rows are, column by column, the transposed ones: c^T = b^T a^T.
-  void multiply(const Product& p, const float* a, const float* b, float* c) override {
-    const auto m = static_cast<int>(p.m);
-    const auto n = static_cast<int>(p.n);
-    const auto k = static_cast<int>(p.k);
-    const float one = 1;
-    const int status = blas_.sgemm_strided_batched(
-        blas_handle_, p.transpose_b ? Cublas::kTransposed : Cublas::kPlain,
-        p.transpose_a ? Cublas::kTransposed : Cublas::kPlain, n, m, k, &one, b, p.transpose_b ? k : n, p.stride_b, a,
-        p.transpose_a ? m : k, p.stride_a, &p.beta, c, n, p.stride_c, static_cast<int>(p.batch));
-    if (status != 0) throw Error("cuda", "cuBLAS failed on a matrix product (status " + std::to_string(status) + ")");
+  void multiply(const Product& product, const float* a, const float* b, float* c) override {
+    blas_.multiply(product, a, b, c);
   }
 
-  std::unique_ptr<Convolver> make_convolver(const ConvolutionGeometry& geometry, const std::string& layer) override {
+  std::unique_ptr<Convolver> make_convolver(const ConvolutionGeometry& geometry) override {
     if (dnn_) {
       auto convolver = make_cudnn_convolver(*this, *dnn_, geometry);
       if (convolver) return convolver;
     }
-    return make_column_convolver(*this, geometry, layer);
+    return make_column_convolver(*this, geometry);
   }
 
-  // The first time a key is met its work runs as it is, so that libraries make ready; the second time it is recorded.
-  bool run_recorded(std::uint64_t key, const std::function<void()>& step) override {
-    constexpr std::size_t kMostRecordings = 16;
-    if (recordings_.size() >= kMostRecordings && recordings_.count(key) == 0) recordings_.clear();
-    Recording& recording = recordings_[key];
-    if (!recording.met) {
-      recording.met = true;
-      step();
-      return true;
+ protected:
+  void wait() override { check(cudaStreamSynchronize(compute_.get()), "computing on the GPU"); }
+
+  // Only what this thread gives the device: other sessions go on beside it.
+  void begin_recording() override {
+    check(cudaStreamBeginCapture(compute_.get(), cudaStreamCaptureModeThreadLocal), "recording a step");
+  }
+
+  std::unique_ptr<Recording> end_recording() override {
+    cudaGraph_t graph = nullptr;
+    const cudaError_t ended = cudaStreamEndCapture(compute_.get(), &graph);
+    if (ended != cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
     }
-    const bool fresh = recording.graph == nullptr;
-    if (fresh) recording.graph = record(step);
-    check(cudaGraphLaunch(recording.graph, compute_.get()), "running a recorded step");
-    return fresh;
+    cudaGraphExec_t executable = nullptr;
+    const cudaError_t error = cudaGraphInstantiateWithFlags(&executable, graph, 0);
+    cudaGraphDestroy(graph);
+    check_memory(error, 0, "a recorded step");
+    return std::make_unique<CudaRecording>(executable, compute_.get());
   }
 
  private:
-  static constexpr std::size_t kBlasWorkspace = std::size_t{32} << 20;  // cuBLAS's own choice on Hopper
+  static constexpr Index kBlasWorkspace = Index{32} << 20;  // bytes; cuBLAS's own choice on Hopper
+
+  static FloatBuffer allocate_pinned(std::size_t bytes, const std::string& what) {
+    float* memory = nullptr;
+    const cudaError_t error = cudaMallocHost(reinterpret_cast<void**>(&memory), bytes);
+    if (error != cudaSuccess) {
+      cudaGetLastError();
+      throw Error("out-of-memory", "Not enough memory that stays in place (pinned) for " + what + ": " +
+                                       std::to_string(bytes / 1000000 + 1) + " MB are needed. " + text_of(error));
+    }
+    return FloatBuffer(memory, release_pinned);
+  }
 
   void copy(float* to, const float* from, Index floats, cudaMemcpyKind kind) {
     if (floats <= 0) return;
@@ -241,43 +261,13 @@ class CudaDevice final : public Device {
           "copying on the GPU");
   }
 
-  static std::string memory_text(std::size_t bytes, const std::string& what) {
-    std::size_t free = 0;
-    std::size_t total = 0;
-    cudaMemGetInfo(&free, &total);
-    const auto megabytes = [](std::size_t size) { return std::to_string(size / 1000000) + " MB"; };
-    return "Not enough GPU memory for " + what + ": " + megabytes(bytes) + " more are needed, " + megabytes(free) +
-           " of " + megabytes(total) + " are free. Use a smaller batch, close other programs that use the GPU, or "
-           "choose the device 'cpu'.";
-  }
-
-  cudaGraphExec_t record(const std::function<void()>& step) {
-    check(cudaStreamBeginCapture(compute_.get(), cudaStreamCaptureModeThreadLocal), "recording a step");
-    cudaGraph_t graph = nullptr;
-    try {
-      step();
-    } catch (...) {
-      cudaStreamEndCapture(compute_.get(), &graph);
-      if (graph != nullptr) cudaGraphDestroy(graph);
-      throw;
-    }
-    check(cudaStreamEndCapture(compute_.get(), &graph), "recording a step");
-    cudaGraphExec_t executable = nullptr;
-    const cudaError_t error = cudaGraphInstantiateWithFlags(&executable, graph, 0);
-    cudaGraphDestroy(graph);
-    check(error, "preparing a recorded step");
-    return executable;
-  }
-
   CudaStream compute_;
   CudaStream copies_;
-  Cublas blas_;
-  Cublas::Handle blas_handle_ = nullptr;
-  void* blas_workspace_ = nullptr;
+  FloatBuffer blas_workspace_;
+  CublasContext blas_;
   std::unique_ptr<CudnnContext> dnn_;
-  Fault* host_fault_ = nullptr;  // pinned
+  FloatBuffer host_fault_{nullptr, release_pinned};
   std::map<float*, std::unique_ptr<Upload>> uploads_;
-  std::map<std::uint64_t, Recording> recordings_;
 };
 
 }  // namespace
@@ -286,14 +276,24 @@ void launch_failed(int code) {
   throw Error("cuda", "a kernel could not be started: " + text_of(static_cast<cudaError_t>(code)));
 }
 
-std::unique_ptr<Device> make_cuda_device() {
+std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
   const CudaInfo info = cuda_info();
   if (!info.available) throw Error("no-cuda", info.reason);
   check(cudaSetDevice(0), "opening the GPU");
-  return std::make_unique<CudaDevice>();
+  return std::make_unique<CudaDevice>(options);
 }
 
 }  // namespace cuda
+
+std::optional<DeviceMemory> cuda_memory() {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  if (cudaSetDevice(0) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) {
+    cudaGetLastError();
+    return std::nullopt;
+  }
+  return DeviceMemory{static_cast<std::int64_t>(free), static_cast<std::int64_t>(total), cuda::kReserve};
+}
 
 CudaInfo cuda_info() {
   CudaInfo info;
@@ -307,13 +307,20 @@ CudaInfo cuda_info() {
   for (int device = 0; device < count; ++device) {
     cudaDeviceProp properties{};
     if (cudaGetDeviceProperties(&properties, device) != cudaSuccess) continue;
-    info.devices.push_back({properties.name, static_cast<std::int64_t>(properties.totalGlobalMem)});
+    info.devices.push_back({properties.name, 0, static_cast<std::int64_t>(properties.totalGlobalMem)});
   }
+  if (const auto memory = cuda_memory(); memory && !info.devices.empty()) info.devices[0].free_bytes = memory->free_bytes;
   try {
     const cuda::Cublas blas;
     info.available = true;
   } catch (const Error& missing) {
     info.reason = missing.what();
+    return info;
+  }
+  try {
+    const cuda::Cudnn dnn;
+  } catch (const Error& missing) {
+    info.note = missing.what();
   }
   return info;
 }

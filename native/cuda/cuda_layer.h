@@ -70,6 +70,7 @@ std::unique_ptr<Layer> make(LayerContext context, Device& device) {
 
 // Each <group>_layers.cpp adds its types.
 void add_neuron_layers(DeviceLayerRegistry& registry);
+void add_weighted_layers(DeviceLayerRegistry& registry);
 void add_learnable_layers(DeviceLayerRegistry& registry);
 void add_window_layers(DeviceLayerRegistry& registry);
 void add_shape_layers(DeviceLayerRegistry& registry);

@@ -22,20 +22,23 @@ Descriptor make_descriptor(int (*create)(Cudnn::Descriptor*), int (*destroy)(Cud
 struct Choice {
   bool found = false;
   int algorithm = 0;
+  int math = Cudnn::kFmaMath;
   std::size_t workspace_bytes = 0;
 };
 
-Choice choose(Cudnn::FindAlgorithms* find, Cudnn::Handle handle, const Descriptor& a, const Descriptor& b,
+// Without TF32 whatever cuDNN proposes is computed by FMA.
+Choice choose(Cudnn::FindAlgorithms* find, const CudnnContext& context, const Descriptor& a, const Descriptor& b,
               const Descriptor& convolution, const Descriptor& c) {
   constexpr int kMost = 16;
   Cudnn::Performance results[kMost] = {};
   int found = 0;
-  if (find(handle, a.get(), b.get(), convolution.get(), c.get(), kMost, &found, results) != 0) return {};
+  if (find(context.handle(), a.get(), b.get(), convolution.get(), c.get(), kMost, &found, results) != 0) return {};
   for (int i = 0; i < found; ++i) {  // fastest first, by cuDNN's estimate
     const Cudnn::Performance& result = results[i];
+    const bool full = result.math == Cudnn::kFmaMath || result.math == Cudnn::kDefaultMath;
     if (result.status == 0 && result.determinism == Cudnn::kDeterministic && result.workspace_bytes <= kMostWorkspace &&
-        (result.math == Cudnn::kFmaMath || result.math == Cudnn::kDefaultMath)) {
-      return {true, result.algorithm, result.workspace_bytes};
+        (full || context.tf32())) {
+      return {true, result.algorithm, context.tf32() ? result.math : Cudnn::kFmaMath, result.workspace_bytes};
     }
   }
   return {};
@@ -44,7 +47,8 @@ Choice choose(Cudnn::FindAlgorithms* find, Cudnn::Handle handle, const Descripto
 class CudnnConvolver final : public Convolver {
  public:
   CudnnConvolver(Device& device, CudnnContext& context, const ConvolutionGeometry& g)
-      : context_(context),
+      : device_(device),
+        context_(context),
         x_(make_descriptor(library().create_tensor, library().destroy_tensor)),
         y_(make_descriptor(library().create_tensor, library().destroy_tensor)),
         w_(make_descriptor(library().create_filter, library().destroy_filter)),
@@ -57,14 +61,15 @@ class CudnnConvolver final : public Convolver {
               library().set_convolution(convolution_.get(), axes, g.pad.data(), g.stride.data(), g.dilation.data(),
                                         Cudnn::kCrossCorrelation, Cudnn::kFloat) == 0 &&
               library().set_group_count(convolution_.get(), g.group) == 0 &&
-              library().set_math_type(convolution_.get(), Cudnn::kFmaMath) == 0;
+              library().set_math_type(convolution_.get(),
+                                      context_.tf32() ? Cudnn::kDefaultMath : Cudnn::kFmaMath) == 0;
     if (!usable_) return;
-    forward_ = choose(library().find_forward, context_.handle(), x_, w_, convolution_, y_);
-    weights_ = choose(library().find_backward_weights, context_.handle(), x_, y_, convolution_, w_);
-    data_ = choose(library().find_backward_data, context_.handle(), w_, y_, convolution_, x_);
+    forward_ = choose(library().find_forward, context_, x_, w_, convolution_, y_);
+    weights_ = choose(library().find_backward_weights, context_, x_, y_, convolution_, w_);
+    data_ = choose(library().find_backward_data, context_, w_, y_, convolution_, x_);
     usable_ = forward_.found && weights_.found && data_.found;
-    if (!usable_) return;
-    for (const Choice& choice : {forward_, weights_, data_}) context_.reserve(device, choice.workspace_bytes);
+    // Taken now, so that a net that does not fit says so when it is built.
+    if (usable_) for (const Choice& choice : {forward_, weights_, data_}) device_.scratch(floats_of(choice));
   }
 
   bool usable() const { return usable_; }
@@ -72,29 +77,37 @@ class CudnnConvolver final : public Convolver {
   void forward(const float* x, const float* w, float* y) override {
     const float one = 1;
     const float zero = 0;
+    set_math(forward_);
     check(library().forward(context_.handle(), &one, x_.get(), x, w_.get(), w, convolution_.get(), forward_.algorithm,
-                            context_.workspace(), context_.workspace_bytes(), &zero, y_.get(), y));
+                            workspace(forward_), forward_.workspace_bytes, &zero, y_.get(), y));
   }
 
   void backward_weights(const float* x, const float* dy, float beta, float* dw) override {
     const float one = 1;
+    set_math(weights_);
     check(library().backward_weights(context_.handle(), &one, x_.get(), x, y_.get(), dy, convolution_.get(),
-                                     weights_.algorithm, context_.workspace(), context_.workspace_bytes(), &beta,
-                                     w_.get(), dw));
+                                     weights_.algorithm, workspace(weights_), weights_.workspace_bytes, &beta, w_.get(),
+                                     dw));
   }
 
   void backward_data(const float* w, const float* dy, float* dx) override {
     const float one = 1;
     const float zero = 0;
+    set_math(data_);
     check(library().backward_data(context_.handle(), &one, w_.get(), w, y_.get(), dy, convolution_.get(),
-                                  data_.algorithm, context_.workspace(), context_.workspace_bytes(), &zero, x_.get(),
-                                  dx));
+                                  data_.algorithm, workspace(data_), data_.workspace_bytes, &zero, x_.get(), dx));
   }
-
-  std::int64_t workspace_bytes() const override { return 0; }  // shared, and not a layer's own
 
  private:
   const Cudnn& library() const { return context_.library(); }
+
+  static Index floats_of(const Choice& choice) {
+    return static_cast<Index>((choice.workspace_bytes + sizeof(float) - 1) / sizeof(float));
+  }
+  void* workspace(const Choice& choice) { return choice.workspace_bytes == 0 ? nullptr : device_.scratch(floats_of(choice)); }
+
+  // The three products may take different ones.
+  void set_math(const Choice& choice) { check(library().set_math_type(convolution_.get(), choice.math)); }
 
   bool set_tensor(const Descriptor& descriptor, std::int64_t images, int channels, const std::vector<int>& points) const {
     std::vector<int> sizes{static_cast<int>(images), channels};
@@ -109,6 +122,7 @@ class CudnnConvolver final : public Convolver {
     if (status != 0) throw Error("cuda", "cuDNN failed on a convolution (status " + std::to_string(status) + ")");
   }
 
+  Device& device_;
   CudnnContext& context_;
   Descriptor x_;
   Descriptor y_;
@@ -122,7 +136,7 @@ class CudnnConvolver final : public Convolver {
 
 }  // namespace
 
-CudnnContext::CudnnContext(void* stream) {
+CudnnContext::CudnnContext(void* stream, bool tf32) : tf32_(tf32) {
   if (library_.create(&handle_) != 0 || library_.set_stream(handle_, stream) != 0) {
     if (handle_ != nullptr) library_.destroy(handle_);
     throw Error("no-cuda", "cuDNN (" + library_.library.name() + ") does not start on this GPU and driver.");
@@ -130,13 +144,6 @@ CudnnContext::CudnnContext(void* stream) {
 }
 
 CudnnContext::~CudnnContext() { library_.destroy(handle_); }
-
-void CudnnContext::reserve(Device& device, std::size_t bytes) {
-  if (bytes <= workspace_bytes_) return;
-  const auto floats = static_cast<Index>((bytes + sizeof(float) - 1) / sizeof(float));
-  workspace_ = device.allocate(floats, "cuDNN's work space");
-  workspace_bytes_ = bytes;
-}
 
 std::unique_ptr<Convolver> make_cudnn_convolver(Device& device, CudnnContext& context,
                                                 const ConvolutionGeometry& geometry) {

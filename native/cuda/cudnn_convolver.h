@@ -9,30 +9,26 @@
 
 namespace olmp::cuda {
 
-// cuDNN, its handle on a stream, and the work space that its convolutions share.
+// cuDNN and its handle on a stream.
 class CudnnContext {
  public:
   // Throws Error("no-cuda").
-  explicit CudnnContext(void* stream);
+  CudnnContext(void* stream, bool tf32);
   ~CudnnContext();
   CudnnContext(const CudnnContext&) = delete;
   CudnnContext& operator=(const CudnnContext&) = delete;
 
   const Cudnn& library() const { return library_; }
   Cudnn::Handle handle() const { return handle_; }
-  // Makes the work space at least so large. To be called before any step is recorded.
-  void reserve(Device& device, std::size_t bytes);
-  void* workspace() const { return workspace_.get(); }
-  std::size_t workspace_bytes() const { return workspace_bytes_; }
+  bool tf32() const { return tf32_; }
 
  private:
   Cudnn library_;
   Cudnn::Handle handle_ = nullptr;
-  FloatBuffer workspace_{nullptr, [](float*) {}};
-  std::size_t workspace_bytes_ = 0;
+  bool tf32_ = false;
 };
 
-// Null where cuDNN has no deterministic algorithm of full precision for the geometry (2 or 3 spatial axes).
+// Null where cuDNN has no deterministic algorithm of the precision asked for (2 or 3 spatial axes).
 std::unique_ptr<Convolver> make_cudnn_convolver(Device& device, CudnnContext& context,
                                                 const ConvolutionGeometry& geometry);
 

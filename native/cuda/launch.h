@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
@@ -17,10 +20,26 @@ namespace olmp::cuda {
 
 using Index = std::int64_t;
 
+// Work that the host has put down to do again and again, in this order: what a recording is to a device.
+using HostWork = std::vector<std::function<void()>>;
+
 struct Stream {
-  void* handle = nullptr;  // cudaStream_t
-  bool on_host = true;
+  enum class Place { kHost, kDevice, kNowhere };
+  Place place = Place::kHost;
+  void* handle = nullptr;        // kDevice: cudaStream_t
+  HostWork* recorded = nullptr;  // kHost: where work is put down instead of done; or null
 };
+
+// Does `work` where the host stands in for the device: now, or whenever what is being recorded is replayed.
+template <class Work>
+void do_on_host(const Stream& stream, Work work) {
+  if (stream.place == Stream::Place::kNowhere) return;
+  if (stream.recorded != nullptr) {
+    stream.recorded->emplace_back(std::move(work));
+  } else {
+    work();
+  }
+}
 
 // Throws Error("cuda") naming the CUDA error.
 [[noreturn]] void launch_failed(int code);
@@ -91,6 +110,26 @@ class Team {
     return total;
   }
 
+  // True for the last of `teams` teams to call it, which then sees what the others' first threads have written before.
+  // `arrived` is 0 before a kernel, and after it.
+  OLMP_KERNEL bool is_last(unsigned* arrived, Index teams) const {
+#ifdef __CUDA_ARCH__
+    __shared__ bool last;
+    __syncthreads();  // the last call's readers are done
+    if (threadIdx.x == 0) {
+      __threadfence();
+      last = atomicInc(arrived, static_cast<unsigned>(teams - 1)) == static_cast<unsigned>(teams - 1);
+      __threadfence();
+    }
+    __syncthreads();
+    return last;
+#else
+    if (++*arrived < static_cast<unsigned>(teams)) return false;
+    *arrived = 0;
+    return true;
+#endif
+  }
+
   // n >= 1. A NaN loses every comparison but that of the first element.
   template <class Term>
   OLMP_KERNEL float maximum(Index n, Term term) const {
@@ -124,6 +163,24 @@ __global__ void __launch_bounds__(256) team_kernel(Body body) {
   body(Team(), static_cast<Index>(blockIdx.x));
 }
 
+inline constexpr int kColumnLanes = 32;
+inline constexpr int kRowLanes = 8;
+
+template <class Term, class Take>
+__global__ void __launch_bounds__(kColumnLanes* kRowLanes) column_kernel(Index rows, Index columns, Term term, Take take) {
+  const Index column = static_cast<Index>(blockIdx.x) * kColumnLanes + threadIdx.x;
+  double total = 0;
+  if (column < columns) {
+    for (Index row = threadIdx.y; row < rows; row += kRowLanes) total += static_cast<double>(term(row, column));
+  }
+  __shared__ double parts[kRowLanes][kColumnLanes + 1];
+  parts[threadIdx.y][threadIdx.x] = total;
+  __syncthreads();
+  if (threadIdx.y != 0 || column >= columns) return;
+  for (int lane = 1; lane < kRowLanes; ++lane) total += parts[lane][threadIdx.x];
+  take(column, total);
+}
+
 inline void check_launch() {
   const cudaError_t error = cudaGetLastError();
   if (error != cudaSuccess) launch_failed(static_cast<int>(error));
@@ -135,7 +192,7 @@ template <class Body>
 void for_each(const Stream& stream, Index n, Body body) {
   if (n <= 0) return;
 #ifdef __CUDACC__
-  if (!stream.on_host) {
+  if (stream.place == Stream::Place::kDevice) {
     constexpr Index kThreads = 256;
     constexpr Index kMostBlocks = 1 << 16;
     const Index blocks = smaller((n + kThreads - 1) / kThreads, kMostBlocks);
@@ -144,8 +201,9 @@ void for_each(const Stream& stream, Index n, Body body) {
     return;
   }
 #endif
-  (void)stream;
-  for (Index i = 0; i < n; ++i) body(i);
+  do_on_host(stream, [=] {
+    for (Index i = 0; i < n; ++i) body(i);
+  });
 }
 
 // body(team, row) for row in [0, rows), rows < 2^31; `length` is about how many elements a row has.
@@ -153,7 +211,7 @@ template <class Body>
 void for_each_team(const Stream& stream, Index rows, Index length, Body body) {
   if (rows <= 0) return;
 #ifdef __CUDACC__
-  if (!stream.on_host) {
+  if (stream.place == Stream::Place::kDevice) {
     Index threads = 32;
     while (threads < 256 && threads < length) threads *= 2;
     team_kernel<<<static_cast<unsigned>(rows), static_cast<unsigned>(threads), 0,
@@ -162,9 +220,33 @@ void for_each_team(const Stream& stream, Index rows, Index length, Body body) {
     return;
   }
 #endif
-  (void)stream;
   (void)length;
-  for (Index row = 0; row < rows; ++row) body(Team(), row);
+  do_on_host(stream, [=] {
+    for (Index row = 0; row < rows; ++row) body(Team(), row);
+  });
+}
+
+// take(column, sum over the rows of term(row, column)) for the columns of a matrix of rows: neighbours read neighbours.
+// `term` is called once for each element, and may write it.
+template <class Term, class Take>
+void sum_columns(const Stream& stream, Index rows, Index columns, Term term, Take take) {
+  if (columns <= 0) return;
+#ifdef __CUDACC__
+  if (stream.place == Stream::Place::kDevice) {
+    const auto blocks = static_cast<unsigned>((columns + kColumnLanes - 1) / kColumnLanes);
+    column_kernel<<<blocks, dim3(kColumnLanes, kRowLanes), 0, static_cast<cudaStream_t>(stream.handle)>>>(rows, columns,
+                                                                                                         term, take);
+    check_launch();
+    return;
+  }
+#endif
+  do_on_host(stream, [=] {
+    for (Index column = 0; column < columns; ++column) {
+      double total = 0;
+      for (Index row = 0; row < rows; ++row) total += static_cast<double>(term(row, column));
+      take(column, total);
+    }
+  });
 }
 
 }  // namespace olmp::cuda

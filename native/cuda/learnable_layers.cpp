@@ -1,4 +1,4 @@
-// Layers with parameters. Caffe's rules are those of the CPU backend's files of the same names.
+// Layers with parameters that are not pruned. Caffe's rules are those of the CPU backend's files of the same names.
 #include "cpu/channel_view.h"
 #include "cuda/cuda_layer.h"
 #include "cuda/kernels/channel.h"
@@ -7,145 +7,6 @@ namespace olmp::cuda {
 namespace {
 
 Channels channels_of(const ChannelView& view) { return {view.outer, view.channels, view.inner}; }
-
-// Convolution, and Deconvolution as its transpose: there the geometry is that of a convolution from top to bottom.
-class ConvolutionLayer final : public CudaLayer {
- public:
-  ConvolutionLayer(LayerContext context, Device& device)
-      : CudaLayer(std::move(context), device),
-        transposed_(ctx.type == "Deconvolution"),
-        bias_(ctx.params.at("bias_term").get<bool>()),
-        geometry_(convolution_geometry(ctx, transposed_ ? top().shape : bottom().shape)) {
-    ConvolutionGeometry& g = geometry_;
-    require_not_in_place(ctx);
-    const auto axis = ctx.params.at("axis").get<std::size_t>();
-    require(axis < bottom().shape.size(), ctx, "its channel axis lies outside the bottom.");
-    const int outputs = ctx.params.at("num_output").get<int>();
-    if (transposed_) g.outputs = bottom().shape[axis];
-    require(g.outputs > 0 && g.group > 0 && g.channels % g.group == 0 && g.outputs % g.group == 0 &&
-                (!transposed_ || outputs == g.channels),
-            ctx, "its channels and its outputs must be divisible by its group.");
-    Shape weights{g.outputs, g.channels / g.group};
-    for (const int size : ctx.params.at("kernel_size")) weights.push_back(size);
-    std::vector<Shape> shapes{weights};
-    if (bias_) shapes.push_back({outputs});
-    require_parameters(ctx, shapes);
-    require(!ctx.bottoms.empty() && ctx.bottoms.size() == ctx.tops.size(), ctx, "it needs as many tops as bottoms.");
-    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
-      const Tensor& from = transposed_ ? top(i) : bottom(i);
-      const Tensor& to = transposed_ ? bottom(i) : top(i);
-      require_shape(ctx, from.shape, (transposed_ ? top() : bottom()).shape, "blob '" + from.name + "'");
-      require(to.count() == g.images * g.output_count(), ctx,
-              "blob '" + top(i).name + "' has the shape " + shape_text(top(i).shape) + ", which its kernel does not make.");
-    }
-    convolver_ = device_.make_convolver(geometry_, ctx.name);
-  }
-
-  void forward() override {
-    const float* weights = ctx.parameters[0]->effective;
-    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
-      if (transposed_) {
-        convolver_->backward_data(weights, bottom(i).data, top(i).data);
-      } else {
-        convolver_->forward(bottom(i).data, weights, top(i).data);
-      }
-      if (bias_) {
-        channel_affine(stream(), top_view(), top(i).data, nullptr, ctx.parameters[1]->effective, top(i).data);
-      }
-    }
-  }
-
-  void backward() override {
-    for (std::size_t i = 0; i < ctx.bottoms.size(); ++i) {
-      if (ctx.parameter_gradients) {
-        // Caffe accumulates over the bottoms; only the first meets what was there before.
-        Parameter& weights = *ctx.parameters[0];
-        const float beta = i == 0 ? begin_gradient(weights) : 1.0F;
-        const float* x = transposed_ ? top(i).diff : bottom(i).data;
-        const float* dy = transposed_ ? bottom(i).data : top(i).diff;
-        convolver_->backward_weights(x, dy, beta, weights.tensor.diff);
-        if (bias_) {
-          float* diff = i == 0 ? begin_addition(*ctx.parameters[1]) : ctx.parameters[1]->tensor.diff;
-          add_channel_sums(stream(), top_view(), top(i).diff, nullptr, diff);
-        }
-      }
-      if (!wants(i)) continue;
-      if (transposed_) {
-        convolver_->forward(top(i).diff, ctx.parameters[0]->effective, bottom(i).diff);
-      } else {
-        convolver_->backward_data(ctx.parameters[0]->effective, top(i).diff, bottom(i).diff);
-      }
-    }
-  }
-
-  std::int64_t workspace_bytes() const override { return convolver_->workspace_bytes(); }
-
- private:
-  Channels top_view() const {
-    return transposed_ ? Channels{geometry_.images, geometry_.channels, geometry_.input_points()}
-                       : Channels{geometry_.images, geometry_.outputs, geometry_.output_points()};
-  }
-
-  bool transposed_;
-  bool bias_;
-  ConvolutionGeometry geometry_;
-  std::unique_ptr<Convolver> convolver_;
-};
-
-// X (rows, inputs), W (outputs, inputs) or transposed (inputs, outputs), Y (rows, outputs)
-class InnerProduct final : public CudaLayer {
- public:
-  InnerProduct(LayerContext context, Device& device)
-      : CudaLayer(std::move(context), device),
-        outputs_(ctx.params.at("num_output").get<int>()),
-        bias_(ctx.params.at("bias_term").get<bool>()),
-        transposed_(ctx.params.at("transpose").get<bool>()) {
-    require_blobs(ctx, 1, 1);
-    require_not_in_place(ctx);
-    const int axis = ctx.params.at("axis").get<int>();
-    require(axis >= 0 && static_cast<std::size_t>(axis) <= bottom().shape.size(), ctx,
-            "its axis lies outside blob '" + bottom().name + "'.");
-    rows_ = bottom().outer(axis);
-    inputs_ = bottom().inner(axis);
-    const int inputs = static_cast<int>(inputs_);
-    std::vector<Shape> shapes{transposed_ ? Shape{inputs, outputs_} : Shape{outputs_, inputs}};
-    if (bias_) shapes.push_back({outputs_});
-    require_parameters(ctx, shapes);
-    require(top().count() == rows_ * outputs_, ctx, "blob '" + top().name + "' does not fit its number of outputs.");
-  }
-
-  void forward() override {
-    const Product product{false, !transposed_, rows_, outputs_, inputs_};
-    device_.multiply(product, bottom().data, ctx.parameters[0]->effective, top().data);
-    if (bias_) channel_affine(stream(), view(), top().data, nullptr, ctx.parameters[1]->effective, top().data);
-  }
-
-  void backward() override {
-    const float* dy = top().diff;
-    if (ctx.parameter_gradients) {
-      Parameter& weights = *ctx.parameters[0];
-      const float beta = begin_gradient(weights);
-      if (transposed_) {
-        device_.multiply({true, false, inputs_, outputs_, rows_, beta}, bottom().data, dy, weights.tensor.diff);
-      } else {
-        device_.multiply({true, false, outputs_, inputs_, rows_, beta}, dy, bottom().data, weights.tensor.diff);
-      }
-      if (bias_) add_channel_sums(stream(), view(), dy, nullptr, begin_addition(*ctx.parameters[1]));
-    }
-    if (wants(0)) {
-      device_.multiply({false, transposed_, rows_, inputs_, outputs_}, dy, ctx.parameters[0]->effective, bottom().diff);
-    }
-  }
-
- private:
-  Channels view() const { return {rows_, outputs_, 1}; }
-
-  int outputs_;
-  bool bias_;
-  bool transposed_;
-  Index rows_ = 0;
-  Index inputs_ = 0;
-};
 
 class Embed final : public CudaLayer {
  public:
@@ -173,8 +34,8 @@ class Embed final : public CudaLayer {
     embed_backward(stream(), bottom().data, bottom().count(), inputs_, outputs_, top().diff,
                    begin_addition(*ctx.parameters[0]));
     if (bias_) {
-      add_channel_sums(stream(), {bottom().count(), outputs_, 1}, top().diff, nullptr,
-                       begin_addition(*ctx.parameters[1]));
+      channel_sums(stream(), {bottom().count(), outputs_, 1}, top().diff, nullptr,
+                   begin_gradient(*ctx.parameters[1]), ctx.parameters[1]->tensor.diff);
     }
   }
 
@@ -248,13 +109,13 @@ class Scale final : public CudaLayer {
     const float* dy = top().diff;
     const float* x = saved_ ? saved_.get() : bottom().data;
     if (bias_ && ctx.parameter_gradients) {
-      add_channel_sums(stream(), view_, dy, nullptr, begin_addition(*ctx.parameters.back()));
+      Parameter& bias = *ctx.parameters.back();
+      channel_sums(stream(), view_, dy, nullptr, begin_gradient(bias), bias.tensor.diff);
     }
     if (learned_ && ctx.parameter_gradients) {
-      add_channel_sums(stream(), view_, dy, x, begin_addition(*ctx.parameters[0]));
+      channel_sums(stream(), view_, dy, x, begin_gradient(*ctx.parameters[0]), ctx.parameters[0]->tensor.diff);
     } else if (!learned_ && wants(1)) {
-      fill(stream(), bottom(1).diff, 0, bottom(1).count());
-      add_channel_sums(stream(), view_, dy, x, bottom(1).diff);
+      channel_sums(stream(), view_, dy, x, 0, bottom(1).diff);
     }
     if (wants(0)) channel_affine(stream(), view_, dy, factors(), nullptr, bottom().diff);
   }
@@ -287,10 +148,10 @@ class Bias final : public CudaLayer {
 
   void backward() override {
     if (learned_ && ctx.parameter_gradients) {
-      add_channel_sums(stream(), view_, top().diff, nullptr, begin_addition(*ctx.parameters[0]));
+      channel_sums(stream(), view_, top().diff, nullptr, begin_gradient(*ctx.parameters[0]),
+                   ctx.parameters[0]->tensor.diff);
     } else if (!learned_ && wants(1)) {
-      fill(stream(), bottom(1).diff, 0, bottom(1).count());
-      add_channel_sums(stream(), view_, top().diff, nullptr, bottom(1).diff);
+      channel_sums(stream(), view_, top().diff, nullptr, 0, bottom(1).diff);
     }
     if (wants(0)) copy(bottom().diff, top().diff, top().count());
   }
@@ -336,9 +197,6 @@ class PReLU final : public CudaLayer {
 }  // namespace
 
 void add_learnable_layers(DeviceLayerRegistry& registry) {
-  registry["Convolution"] = make<ConvolutionLayer>;
-  registry["Deconvolution"] = make<ConvolutionLayer>;
-  registry["InnerProduct"] = make<InnerProduct>;
   registry["Embed"] = make<Embed>;
   registry["BatchNorm"] = make<BatchNorm>;
   registry["Scale"] = make<Scale>;

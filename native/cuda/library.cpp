@@ -17,11 +17,18 @@ void* find_symbol(void* library, const char* symbol) {
   return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), symbol));
 }
 void close_library(void* library) { FreeLibrary(static_cast<HMODULE>(library)); }
+std::string failure_of(const std::string&) { return {}; }
 #else
 // Never unloaded: libraries of CUDA register themselves with the driver for the life of the process.
 void* open_library(const std::string& name) { return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE); }
 void* find_symbol(void* library, const char* symbol) { return dlsym(library, symbol); }
 void close_library(void* library) { dlclose(library); }
+// Why it did not load, where it is there: what it depends on is missing, or too old.
+std::string failure_of(const std::string& name) {
+  const char* error = dlerror();
+  const std::string text = error == nullptr ? "" : error;
+  return text.rfind(name + ": cannot open shared object file", 0) == 0 ? std::string() : text;
+}
 #endif
 
 }  // namespace
@@ -34,7 +41,8 @@ Library::Library(const std::vector<std::string>& names, const std::string& remed
       name_ = name;
       return;
     }
-    tried += (tried.empty() ? "" : ", ") + name;
+    const std::string failure = failure_of(name);
+    tried += (tried.empty() ? "" : ", ") + name + (failure.empty() ? "" : " (" + failure + ')');
   }
   throw Error("no-cuda", "none of the libraries " + tried + " could be loaded. " + remedy);
 }

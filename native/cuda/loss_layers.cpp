@@ -28,11 +28,13 @@ class LossLayer : public CudaLayer {
   LossLayer(LayerContext context, Device& device) : CudaLayer(std::move(context), device) {}
 
  protected:
-  // `positions` are summed over; `divisor` as in kernels/loss.h.
+  // `positions` are summed over, each candidate's own; `divisor` as in kernels/loss.h.
   void set_result(Index positions, Divisor divisor, float factor = 1) {
-    parts_ = workspace<LossPart>(loss_parts(positions));
-    divisor_ = workspace(1);
-    result_ = {reinterpret_cast<LossPart*>(parts_.get()), top().data, divisor_.get(), divisor, factor};
+    parts_ = workspace<LossPart>(positions);
+    arrived_ = workspace<unsigned>(1);
+    divisor_ = workspace(ctx.candidates);
+    result_ = {reinterpret_cast<LossPart*>(parts_.get()), reinterpret_cast<unsigned*>(arrived_.get()), top().data,
+               divisor_.get(), divisor, factor, ctx.candidates};
   }
   // LossParameter.normalization over (outer, inner) positions.
   Divisor normalization(Index outer, Index inner) const {
@@ -42,7 +44,8 @@ class LossLayer : public CudaLayer {
   // `ignoring`: the layer's ignore_label applies.
   void set_labels(bool ignoring) {
     const auto ignored = ignoring ? read_ignore_label(ctx.params) : std::nullopt;
-    labels_ = {bottom(1).data, ignored.has_value(), ignored.value_or(0), device_.place_of(ctx.name)};
+    labels_ = {bottom(1).data, ctx.candidates > 1 ? bottom(1).count() : 0, ignored.has_value(), ignored.value_or(0),
+               device_.place_of(ctx.name)};
   }
 
   const float* weight() const { return top().diff; }
@@ -53,6 +56,7 @@ class LossLayer : public CudaLayer {
 
  private:
   FloatBuffer parts_ = no_buffer();
+  FloatBuffer arrived_ = no_buffer();
   FloatBuffer divisor_ = no_buffer();
 };
 
@@ -74,25 +78,37 @@ class SoftmaxWithLoss final : public LossLayer {
  public:
   SoftmaxWithLoss(LayerContext context, Device& device)
       : LossLayer(std::move(context), device), view_(class_view(ctx)), probabilities_(workspace(bottom().count())) {
-    require_count(bottom(1), view_.outer * view_.inner, ctx.name);
+    require_count(bottom(1), view_.outer * view_.inner / ctx.candidates, ctx.name);
     if (ctx.tops.size() > 1) require_count(top(1), bottom().count(), ctx.name);
     set_labels(true);
-    set_result(view_.outer * view_.inner, normalization(view_.outer, view_.inner));
+    set_result(view_.outer * view_.inner, normalization(view_.outer / ctx.candidates, view_.inner));
   }
 
   void forward() override {
-    softmax_forward(stream(), view_, bottom().data, probabilities_.get());
-    softmax_loss(stream(), view_, probabilities_.get(), labels_, result_);
+    softmax_loss(stream(), view_, bottom().data, labels_, result_, probabilities_.get());
     if (ctx.tops.size() > 1) copy(top(1).data, probabilities_.get(), bottom().count());
   }
   void backward() override {
     if (!wants(0)) return;
-    softmax_loss_gradient(stream(), view_, probabilities_.get(), labels_, weight(), divisor(), bottom().diff);
+    if (teacher_ == nullptr || teacher_->weight == 0) {
+      softmax_loss_gradient(stream(), view_, probabilities_.get(), labels_, weight(), divisor(), bottom().diff);
+      return;
+    }
+    const Distillation teacher{teacher_->on_device.get(), teacher_->weight, teacher_->temperature};
+    distilled_loss_gradient(stream(), view_, bottom().data, probabilities_.get(), teacher, labels_, weight(), divisor(),
+                            bottom().diff);
+  }
+
+  bool learn_from(const Teacher& teacher) override {
+    if (view_.inner != 1) return false;
+    teacher_ = &teacher;
+    return true;
   }
 
  private:
   ClassView view_;
   FloatBuffer probabilities_;
+  const Teacher* teacher_ = nullptr;
 };
 
 // BVLC: bottom 0 holds logits. Before 2017: probabilities, one label per item, the mean over the batch.
@@ -256,7 +272,7 @@ class Accuracy final : public LossLayer {
         view_(class_view(ctx)),
         top_k_(ctx.params.at("top_k").get<Index>()),
         hits_(workspace(view_.outer * view_.inner)) {
-    require_count(bottom(1), view_.outer * view_.inner, ctx.name);
+    require_count(bottom(1), view_.outer * view_.inner / ctx.candidates, ctx.name);
     if (ctx.tops.size() > 1) require_count(top(1), view_.channels, ctx.name);
     set_labels(true);
     set_result(view_.outer * view_.inner, {});

@@ -71,22 +71,28 @@ bool needs_input(const NeuronFunction& f) {
 
 class NeuronLayer final : public CudaLayer {
  public:
-  NeuronLayer(LayerContext context, Device& device) : CudaLayer(std::move(context), device), function_(function_of(ctx)) {
+  NeuronLayer(LayerContext context, Device& device)
+      : CudaLayer(std::move(context), device),
+        function_(function_of(ctx)),
+        done_(ctx.rectifier != nullptr && ctx.rectifier->taken) {
+    if (done_) return;
     if (needs_input(function_) && bottom().data == top().data && wants(0)) kept_ = workspace(bottom().count());
   }
 
   void forward() override {
+    if (done_) return;
     neuron_forward(stream(), function_, bottom().data, top().data, kept_.get(), bottom().count());
   }
 
   void backward() override {
-    if (!wants(0) || function_.type == Neuron::kThreshold) return;
+    if (done_ || !wants(0) || function_.type == Neuron::kThreshold) return;
     const float* x = kept_ ? kept_.get() : bottom().data;
     neuron_backward(stream(), function_, top().diff, x, top().data, bottom().diff, bottom().count());
   }
 
  private:
   NeuronFunction function_;
+  bool done_;  // by the layer before
   FloatBuffer kept_ = no_buffer();
 };
 
@@ -110,7 +116,8 @@ class Dropout final : public CudaLayer {
     if (ctx.phase == Phase::kTest) {
       copy(to, from, bottom().count());
     } else {
-      dropout(stream(), device_.pass(), salt_, drop_below_, scale_, from, to, bottom().count());
+      const Index count = bottom().count();
+      dropout(stream(), device_.pass(), salt_, drop_below_, scale_, from, to, count, count / ctx.candidates);
     }
   }
 

@@ -30,6 +30,7 @@ class PlanePooler {
     pool_.channels = g.channels;
     pool_.x_stride = x_stride;
     pool_.y_stride = y_stride;
+    pool_.period = pool_.windows() / context.candidates;
     if (chooses()) chosen_ = device.allocate(floats_for<int>(pool_.windows()), "layer '" + context.name + "'");
     if (method_ == PoolMethod::kStochastic) salt_ = device.next_salt();
   }
@@ -93,17 +94,21 @@ class Pooling final : public CudaLayer {
   }
 
   void forward() override {
+    if (is_done()) return;
     pooler_.forward(bottom().data, top().data);
     if (ctx.tops.size() == 2) positions_as_floats(stream(), pooler_.chosen(), top(1).data, top(1).count());
   }
 
   void backward() override {
-    if (wants(0)) pooler_.backward(bottom().data, top().data, top().diff, bottom().diff, true);
+    if (!is_done() && wants(0)) pooler_.backward(bottom().data, top().data, top().diff, bottom().diff, true);
   }
 
   std::int64_t workspace_bytes() const override { return pooler_.workspace_bytes(); }
 
  private:
+  // By the convolution before it.
+  bool is_done() const { return ctx.maxima != nullptr && ctx.maxima->taken; }
+
   PoolingGeometry geometry_;
   PlanePooler pooler_;
 };

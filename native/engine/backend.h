@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,13 @@
 namespace olmp {
 
 class StepQueue;  // engine/step_queue.h
+
+// Of a device with memory of its own.
+struct DeviceMemory {
+  std::int64_t free_bytes = 0;
+  std::int64_t total_bytes = 0;
+  std::int64_t reserve_bytes = 0;  // of what is free: what the device's libraries and recorded steps may take beside arrays
+};
 
 class Backend {
  public:
@@ -28,9 +36,12 @@ class Backend {
     std::memcpy(to, from, static_cast<std::size_t>(floats) * sizeof(float));
   }
 
+  // Now; nothing where the backend's memory is the host's.
+  virtual std::optional<DeviceMemory> memory() const { return std::nullopt; }
+
   // Chosen elements: to[i] = from[places[i]], and to[places[i]] = from[i]; `places` are host memory. A backend that has them
-  // confines the gradients and updates of frozen parameters to the kept places (Parameter::frozen); elsewhere freezing
-  // masks changes nothing.
+  // confines the gradients and updates of frozen parameters to the kept places (Parameter::kept_places); another one's steps
+  // confine updates by the mask (StepQueue::Update::confined).
   virtual bool has_gather() const { return false; }
   virtual void gather(float* /*to*/, const float* /*from*/, const std::vector<std::int32_t>& /*places*/) {}
   virtual void scatter(float* /*to*/, const float* /*from*/, const std::vector<std::int32_t>& /*places*/) {}

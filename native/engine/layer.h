@@ -40,8 +40,8 @@ struct Parameter {
   float* mask = nullptr;     // 0/1 floats, or null: not masked
   std::int64_t kept = 0;     // ones in the mask, or Backend::kNotCounted; meaningful where masked
   std::uint64_t mask_version = 0;  // another after every change of the mask, so that what is made of it can be kept
-  // While masks are frozen (Masks::freeze): where the mask is 1, ascending. Gradients and updates are confined to these
-  // places; what the diff holds elsewhere has no meaning.
+  // While masks are frozen (Masks::freeze): where the mask is 1, ascending, on backends that gather. Gradients and updates
+  // are confined to these places; what the diff holds elsewhere has no meaning.
   std::vector<std::int32_t> kept_places;
   bool frozen = false;
   // Where not null, these are the kept elements, and those of the tensor, of the masked values and of the solver's history are
@@ -56,6 +56,13 @@ struct FusedMaxima {
   const bool& keep_blobs;  // the net's
   Tensor* top = nullptr;   // the pooling's
   bool taken = false;      // in the pass underway
+};
+
+// Between a Convolution or an InnerProduct and the ReLU that works in place on its top and alone reads it. A backend may do
+// the ReLU's work with the layer's own, forward and backward; the ReLU then does nothing.
+struct FusedRectifier {
+  float negative_slope = 0;
+  bool taken = false;  // decided when the layers are made
 };
 
 // What a layer is built from. References stay valid for the life of the net.
@@ -73,12 +80,20 @@ struct LayerContext {
   Random* random = nullptr;          // the session's generator (dropout, stochastic pooling)
   int threads = 1;
   FusedMaxima* maxima = nullptr;  // of the two layers that share one
+  FusedRectifier* rectifier = nullptr;  // likewise
+  // Nets side by side that differ in their masked weights: a layer of prunable weights reads those of one after the other
+  // at `effective`; its bottom 0 holds the batches of all or, where `same_bottom` says so, one for all; tops hold those of
+  // all. A loss or an accuracy gives one number for each from labels that are the same for all. Layers that draw random
+  // numbers draw the same for each.
+  int candidates = 1;
+  bool same_bottom = false;
 };
 
 // What a loss learns from beside its labels: a teacher's logits for the batch (Hinton, Vinyals, Dean, Distilling the
 // Knowledge in a Neural Network, 2015).
 struct Teacher {
   std::vector<float> logits;  // (batch, classes)
+  FloatBuffer on_device{nullptr, [](float*) {}};  // the same, on backends that queue steps
   float weight = 0;           // 0: labels alone
   float temperature = 1;
 };
@@ -93,6 +108,9 @@ class Layer {
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
 
+  // Before every forward pass, also those that a device does again from a recording: decides, on the host, what the pass
+  // leaves out.
+  virtual void begin_pass() {}
   // Reads bottoms' data, writes tops' data.
   virtual void forward() = 0;
   // Reads tops' diff (and data), overwrites the diff of every bottom i with propagate_down[i], adds into the parameters'

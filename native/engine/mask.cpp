@@ -109,6 +109,12 @@ float Masks::first_element(std::size_t layer) const {
   return element;
 }
 
+float Masks::first_value(std::size_t layer) const {
+  float value = 0;
+  backend_.copy_out(&value, layers_[layer].parameters.front()->tensor.data, 1);
+  return value;
+}
+
 std::optional<float> Masks::threshold(std::size_t layer, double rate, float first_element) const {
   if (moments_.empty()) {
     throw Error("no-moments", "layers cannot be masked before mu and sigma of their weights are known");
@@ -150,9 +156,9 @@ void Masks::freeze(bool frozen) {
   frozen_ = frozen;
   for (LayerMasks& layer : layers_) {
     for (Parameter* parameter : layer.parameters) {
-      parameter->frozen = frozen && layer.masked && backend_.has_gather();
+      parameter->frozen = frozen && layer.masked;
       parameter->kept_places.clear();
-      if (!parameter->frozen) continue;
+      if (!parameter->frozen || !backend_.has_gather()) continue;
       const std::int64_t n = parameter->tensor.count();
       std::vector<float> mask(static_cast<std::size_t>(n));
       backend_.copy_out(mask.data(), parameter->mask, n);
@@ -233,6 +239,11 @@ void Masks::values_changed() {
   for (LayerMasks& layer : layers_) {
     for (Parameter* parameter : layer.parameters) values_changed(*parameter);
   }
+}
+
+void Masks::masked_elsewhere(std::size_t layer) {
+  for (Parameter* parameter : layers_[layer].parameters) mask_changed(*parameter, Backend::kNotCounted);
+  layers_[layer].settled = kUnknown;
 }
 
 void Masks::values_updated() {

@@ -68,6 +68,10 @@ class Masks {
   // The threshold of a rate; none where it leaves the layer as it is. `first_element` is that of the layer's mask, through
   // which the rate may have to pass (1 without a mask). Throws Error("no-moments").
   std::optional<float> threshold(std::size_t layer, double rate, float first_element) const;
+  // Of the layer's mask; 1 without one, and where rates do not pass through it.
+  float first_element(std::size_t layer) const;
+  // The weight that this element masks.
+  float first_value(std::size_t layer) const;
 
   // The caller promises that masks will not change: gradients and updates are then confined to what they keep, which
   // changes nothing for the kept values (but for rounding, and for the norm of clip_gradients, which counts them alone).
@@ -87,6 +91,8 @@ class Masks {
   // To be called after values of a parameter (or of any) were changed.
   void values_changed(Parameter& parameter);
   void values_changed();
+  // To be called where a device has masked a layer anew: its masks are there (create), their ones not counted.
+  void masked_elsewhere(std::size_t layer);
   // To be called after the solver's update, which keeps the masked values itself.
   void values_updated();
 
@@ -104,7 +110,6 @@ class Masks {
     float settled;
   };
 
-  float first_element(std::size_t layer) const;
   void apply_threshold(LayerMasks& layer, float threshold);
   void refresh(Parameter& parameter);
   // To be called after a parameter's mask was changed.

@@ -53,10 +53,59 @@ void Net::load_batches() {
   batch_loaded_ = true;
 }
 
+void Net::remember_parts(int parts) {
+  parts_ = parts;
+  for (std::size_t i = 0; i < data_layers_.size(); ++i) {
+    DataLayer& layer = data_layers_[i];
+    const std::int64_t labels = layer.labels == nullptr ? 0 : layer.labels->count();
+    auto remembering = std::make_unique<RecentSource>(std::move(sources_[i]), static_cast<std::size_t>(parts),
+                                                      layer.data->count(), labels);
+    layer.source = layer.recent = remembering.get();
+    sources_[i] = std::move(remembering);
+  }
+}
+
+void Net::load_part(int part) {
+  for (const DataLayer& layer : data_layers_) {
+    const RecentSource::Batch& batch = layer.recent->recent().at(static_cast<std::size_t>(part));
+    const auto load = [this](Tensor& top, const std::vector<float>& values) {
+      std::copy(values.begin(), values.end(), backend_->begin_upload(top.data, top.count()));
+      backend_->end_upload(top.data);
+    };
+    load(*layer.data, batch.data);
+    if (layer.labels != nullptr) load(*layer.labels, batch.labels);
+  }
+}
+
+std::vector<float> Net::parts_of(const Tensor& top) const {
+  std::vector<float> values;
+  for (const DataLayer& layer : data_layers_) {
+    if (layer.recent == nullptr || (layer.data != &top && layer.labels != &top)) continue;
+    for (const RecentSource::Batch& batch : layer.recent->recent()) {
+      const std::vector<float>& part = layer.data == &top ? batch.data : batch.labels;
+      values.insert(values.end(), part.begin(), part.end());
+    }
+  }
+  return values;
+}
+
+void Net::set_parts_of(const Tensor& top, const std::vector<float>& values) {
+  for (const DataLayer& layer : data_layers_) {
+    if (layer.recent == nullptr || (layer.data != &top && layer.labels != &top)) continue;
+    std::deque<RecentSource::Batch> batches = layer.recent->recent();
+    batches.resize(static_cast<std::size_t>(parts_));
+    const auto size = static_cast<std::ptrdiff_t>(top.count());
+    for (int part = 0; part < parts_; ++part) {
+      auto& to = layer.data == &top ? batches[static_cast<std::size_t>(part)].data : batches[static_cast<std::size_t>(part)].labels;
+      to.assign(values.begin() + part * size, values.begin() + (part + 1) * size);
+    }
+    layer.recent->set_recent(std::move(batches));
+  }
+}
+
 double Net::forward(bool advance, bool keep_blobs) {
   const FlushDenormals guard;
-  keep_blobs_ = keep_blobs;
-  prepare_forward(advance);
+  prepare_forward(advance, keep_blobs);
   const bool fused = !keep_blobs && fused_ != nullptr && fused_->suits();
   if (fused != fused_pass_) set_kept(!fused);
   fused_pass_ = fused;
@@ -98,9 +147,11 @@ double Net::forward_again() {
   return run_from(first);
 }
 
-void Net::prepare_forward(bool advance) {
+void Net::prepare_forward(bool advance, bool keep_blobs) {
+  keep_blobs_ = keep_blobs;
   if (advance || !batch_loaded_) load_batches();
   backend_->begin_pass(*random_);
+  for (const auto& layer : layers_) layer->begin_pass();
 }
 
 void Net::run_forward() {

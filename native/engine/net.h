@@ -11,6 +11,7 @@
 #include "engine/data_source.h"
 #include "engine/layer.h"
 #include "engine/parameter_store.h"
+#include "engine/recent_source.h"
 #include "engine/step_queue.h"
 
 namespace olmp {
@@ -33,7 +34,7 @@ class Net {
   // others than they were then. Random numbers are drawn by the layers that run alone.
   double forward_again();
   // The parts of a forward pass whose results nobody waits for: the next batch, and the layers.
-  void prepare_forward(bool advance);
+  void prepare_forward(bool advance, bool keep_blobs = true);
   void run_forward();
   // The outputs, then the weighted total loss, as columns of a row; all times `factor`.
   std::vector<StepQueue::Measure> measures(double factor) const;
@@ -52,6 +53,13 @@ class Net {
   // Data sources by data layer, in net order.
   const std::vector<std::unique_ptr<DataSource>>& sources() const { return sources_; }
   bool batch_loaded() const { return batch_loaded_; }
+  // From now on the data layers remember their last `parts` batches, which together are one that is computed in parts.
+  void remember_parts(int parts);
+  // The part of the last batch (0 is its first) goes back into the data layers' tops, without waiting.
+  void load_part(int part);
+  // The last batch's parts of a data layer's top, one after the other; empty where the blob is none.
+  std::vector<float> parts_of(const Tensor& top) const;
+  void set_parts_of(const Tensor& top, const std::vector<float>& values);
   // For a caller that has put a batch into the data layers' tops itself (a restored state).
   void set_batch_loaded(bool loaded) { batch_loaded_ = loaded; }
   std::int64_t memory_bytes() const;
@@ -80,6 +88,7 @@ class Net {
     DataSource* source = nullptr;
     Tensor* data = nullptr;
     Tensor* labels = nullptr;  // null where the layer has one top
+    RecentSource* recent = nullptr;  // the source, where it remembers parts
   };
   struct DummyTop {  // a DummyData blob that is filled anew for every batch
     Tensor* top = nullptr;
@@ -109,12 +118,14 @@ class Net {
   std::vector<DummyTop> dummy_tops_;
   mutable std::vector<float> scratch_;  // host copy of an output or a loss, sized for the largest
   std::vector<std::unique_ptr<FusedMaxima>> maxima_;
+  std::vector<std::unique_ptr<FusedRectifier>> rectifiers_;
   std::unique_ptr<FusedNet> fused_;
   std::vector<Tensor*> between_;  // what fused_ does not write
   bool fused_pass_ = false;
   std::vector<std::uint64_t> versions_;  // of the masks of the last pass that kept its blobs
   bool keep_blobs_ = true;
   bool batch_loaded_ = false;
+  int parts_ = 1;
 };
 
 }  // namespace olmp

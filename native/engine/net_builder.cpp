@@ -9,20 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-bool is_prunable(const std::string& type) { return type == "Convolution" || type == "InnerProduct"; }
-
-// MAX pooling over 2 x 2 windows by 2, whose maxima a convolution can take along.
-bool halves(const json& layer) {
-  const json& params = layer.at("params");
-  const json two = {2, 2};
-  return layer.at("type") == "Pooling" && layer.at("tops").size() == 1 && params.at("pool") == "MAX" &&
-         !params.at("global_pooling").get<bool>() && params.at("kernel_size") == two && params.at("stride") == two &&
-         params.at("pad") == json({0, 0});
-}
-
-// Layers whose top holds the bottom's numbers in the same order: they need no memory of their own.
-bool keeps_elements(const std::string& type) { return type == "Flatten" || type == "Reshape"; }
-
 }  // namespace
 
 Net::Builder::Builder(Net& net, ParameterStore& parameters, Random& random, std::uint64_t data_seed, int threads,
@@ -180,6 +166,7 @@ void Net::Builder::make_layer(std::size_t layer) {
   context.loss_weights.resize(tops.size(), 0.0F);
   context.maxima = maxima_of(layer);
   step_parameters_[layer] = context.parameters;
+  context.rectifier = rectifier_of(layer);
   contexts_.push_back(context);
   net_.layers_.push_back(net_.backend_->make_layer(std::move(context)));
   layers_[layer] = net_.layers_.back().get();
@@ -191,12 +178,20 @@ FusedMaxima* Net::Builder::maxima_of(std::size_t layer) {
     known->second->top = versions_[plan_.layers[layer].tops[0]];
     return known->second;
   }
-  const LayerPlan& planned = plan_.layers[layer];
-  if (description(layer).at("type") != "Convolution" || planned.tops.size() != 1) return nullptr;
-  const BlobVersion& blob = plan_.versions[planned.tops[0]];
-  if (blob.readers.size() != 1 || blob.loss_weight != 0 || !halves(description(blob.readers[0].layer))) return nullptr;
+  const auto reader = maxima_reader(net_.graph_, plan_, layer);
+  if (!reader) return nullptr;
   net_.maxima_.push_back(std::unique_ptr<FusedMaxima>(new FusedMaxima{net_.keep_blobs_}));
-  return maxima_[blob.readers[0].layer] = net_.maxima_.back().get();
+  return maxima_[*reader] = net_.maxima_.back().get();
+}
+
+FusedRectifier* Net::Builder::rectifier_of(std::size_t layer) {
+  const auto known = rectifiers_.find(layer);
+  if (known != rectifiers_.end()) return known->second;
+  const auto reader = rectifying_reader(net_.graph_, plan_, layer);
+  if (!reader) return nullptr;
+  net_.rectifiers_.push_back(std::make_unique<FusedRectifier>());
+  net_.rectifiers_.back()->negative_slope = description(*reader).at("params").at("negative_slope").get<float>();
+  return rectifiers_[*reader] = net_.rectifiers_.back().get();
 }
 
 void Net::Builder::open_source(std::size_t layer) {
@@ -218,7 +213,7 @@ void Net::Builder::open_source(std::size_t layer) {
                                       "crop size.",
                 described.at("params").at("source").get<std::string>());
   }
-  net_.data_layers_.push_back({source.get(), data, labels});
+  net_.data_layers_.push_back({source.get(), data, labels, nullptr});
   net_.sources_.push_back(std::move(source));
 }
 

@@ -18,6 +18,9 @@ class Net::Builder {
   void make_layer(std::size_t layer);
   // What the layer shares with the pooling that alone reads its top, or with the convolution it alone reads; else null.
   FusedMaxima* maxima_of(std::size_t layer);
+  // What the layer shares with the ReLU in place that alone reads its top, or with the layer whose top it alone reads; else
+  // null.
+  FusedRectifier* rectifier_of(std::size_t layer);
   void open_source(std::size_t layer);
   void fill_dummy(std::size_t layer);
   void add_step(std::size_t layer);
@@ -43,6 +46,7 @@ class Net::Builder {
   std::vector<std::vector<Parameter*>> step_parameters_;  // by layer
   bool gradients_;
   std::map<std::size_t, FusedMaxima*> maxima_;  // by pooling layer
+  std::map<std::size_t, FusedRectifier*> rectifiers_;  // by ReLU layer
 };
 
 }  // namespace olmp

@@ -100,7 +100,43 @@ void plan_reach(bool any_output, NetPlan& plan) {
   }
 }
 
+// The only reader of the only top, whose value nothing else needs.
+std::optional<std::size_t> only_reader(const NetPlan& plan, std::size_t layer) {
+  const LayerPlan& planned = plan.layers[layer];
+  if (planned.tops.size() != 1) return std::nullopt;
+  const BlobVersion& blob = plan.versions[planned.tops[0]];
+  if (blob.readers.size() != 1 || blob.loss_weight != 0) return std::nullopt;
+  return blob.readers[0].layer;
+}
+
+// MAX pooling over 2 x 2 windows by 2.
+bool halves(const json& layer) {
+  const json& params = layer.at("params");
+  const json two = {2, 2};
+  return layer.at("type") == "Pooling" && layer.at("tops").size() == 1 && params.at("pool") == "MAX" &&
+         !params.at("global_pooling").get<bool>() && params.at("kernel_size") == two && params.at("stride") == two &&
+         params.at("pad") == json({0, 0});
+}
+
 }  // namespace
+
+std::optional<std::size_t> maxima_reader(const json& graph, const NetPlan& plan, std::size_t layer) {
+  if (graph.at("layers")[layer].at("type") != "Convolution") return std::nullopt;
+  const auto reader = only_reader(plan, layer);
+  return reader && halves(graph.at("layers")[*reader]) ? reader : std::nullopt;
+}
+
+std::optional<std::size_t> rectifying_reader(const json& graph, const NetPlan& plan, std::size_t layer) {
+  if (!is_prunable(graph.at("layers")[layer].at("type"))) return std::nullopt;
+  const auto reader = only_reader(plan, layer);
+  if (!reader) return std::nullopt;
+  const json& read = graph.at("layers")[*reader];
+  return read.at("type") == "ReLU" && read.at("tops") == read.at("bottoms") ? reader : std::nullopt;
+}
+
+bool is_prunable(const std::string& layer_type) { return layer_type == "Convolution" || layer_type == "InnerProduct"; }
+
+bool keeps_elements(const std::string& layer_type) { return layer_type == "Flatten" || layer_type == "Reshape"; }
 
 bool is_source(const std::string& layer_type) {
   return layer_type == "Data" || layer_type == "Input" || layer_type == "DummyData";

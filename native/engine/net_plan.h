@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,17 @@ struct NetPlan {
 
 // Throws Error("invalid-net") naming the layer where the description does not hold together.
 NetPlan plan_net(const nlohmann::json& graph, bool gradients);
+
+// The layer that alone reads the only top of a weighted layer, where its work may be done with that layer's own: MAX pooling
+// of 2 x 2 by 2 behind a Convolution; a ReLU in place behind a Convolution or an InnerProduct.
+std::optional<std::size_t> maxima_reader(const nlohmann::json& graph, const NetPlan& plan, std::size_t layer);
+std::optional<std::size_t> rectifying_reader(const nlohmann::json& graph, const NetPlan& plan, std::size_t layer);
+
+// Layers whose weights can be masked.
+bool is_prunable(const std::string& layer_type);
+
+// Layers whose top holds the bottom's numbers in the same order: they need no memory of their own.
+bool keeps_elements(const std::string& layer_type);
 
 // Sources are served by the net itself and have no Layer object.
 bool is_source(const std::string& layer_type);

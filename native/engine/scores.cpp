@@ -26,6 +26,7 @@ std::vector<float>& Scores::of(const Parameter& parameter) {
 std::int64_t Scores::memory_bytes() const {
   std::size_t floats = 0;
   for (const auto& scores : scores_) floats += scores.size();
+  if (!ranks_.empty()) floats *= 2;
   return static_cast<std::int64_t>(floats * sizeof(float));
 }
 
@@ -94,6 +95,46 @@ std::vector<std::int64_t> Scores::best_counts(std::int64_t total) const {
     counts.push_back(apply(cut, kept));
   }
   return counts;
+}
+
+const std::vector<FloatBuffer>& Scores::ranks() {
+  const auto& all = parameters_.all();
+  std::vector<std::uint64_t> versions;
+  for (const auto& parameter : all) versions.push_back(parameter->mask_version);
+  if (!ranks_.empty() && ranked_masks_ == versions) return ranks_;
+  std::vector<std::vector<std::int32_t>> ranks(all.size());
+  struct Place {
+    float score;
+    std::size_t parameter;
+    std::size_t element;
+  };
+  for (std::size_t layer = 0; layer < layers_; ++layer) {
+    const Kept kept = kept_of(layer);
+    std::vector<Place> places;
+    for (std::size_t k = 0; k < kept.parameters.size(); ++k) {
+      const std::size_t p = kept.parameters[k];
+      ranks[p].assign(scores_[p].size(), std::numeric_limits<std::int32_t>::max());
+      for (std::size_t i = 0; i < scores_[p].size(); ++i) {
+        if (kept.masks[k][i] != 0.0F) places.push_back({scores_[p][i], p, i});
+      }
+    }
+    std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.score > b.score; });
+    for (std::size_t r = 0; r < places.size(); ++r) {
+      ranks[places[r].parameter][places[r].element] = static_cast<std::int32_t>(r);
+    }
+  }
+  if (ranks_.empty()) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto floats = static_cast<std::int64_t>(ranks[i].size());
+      ranks_.push_back(backend_.allocate(floats, "the ranks of " + all[i]->tensor.name));
+    }
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    backend_.copy_in(ranks_[i].get(), reinterpret_cast<const float*>(ranks[i].data()),
+                     static_cast<std::int64_t>(ranks[i].size()));
+  }
+  ranked_masks_ = std::move(versions);
+  return ranks_;
 }
 
 void Scores::keep_best(std::int64_t total, Masks& masks) { keep_best(best_counts(total), masks); }

@@ -22,6 +22,9 @@ class Scores {
   std::vector<std::int64_t> best_counts(std::int64_t total) const;
   // Keeps the `total` best over all layers; of equals those that come first. What is pruned stays so.
   void keep_best(std::int64_t total, Masks& masks);
+  // By parameter, in the backend's memory: int32 ranks of its elements among those that its layer keeps now, best first from 0,
+  // of equals those that come first; pruned ones have no rank, the largest number. Valid until the masks change.
+  const std::vector<FloatBuffer>& ranks();
   // Keeps the counts[l] best of each layer.
   void keep_best(const std::vector<std::int64_t>& counts, Masks& masks);
 
@@ -46,6 +49,8 @@ class Scores {
   const ParameterStore& parameters_;
   std::size_t layers_;
   std::vector<std::vector<float>> scores_;
+  std::vector<FloatBuffer> ranks_;            // empty: not made
+  std::vector<std::uint64_t> ranked_masks_;   // versions of the masks they were made by
 };
 
 }  // namespace olmp

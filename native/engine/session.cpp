@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cuda/cuda.h"
+#include "engine/batch_parts.h"
 #include "engine/denormals.h"
 #include "engine/error.h"
 
@@ -24,7 +25,8 @@ nlohmann::json parse_json(const std::string& text, const char* what) {
 std::unique_ptr<Backend> make_backend(const SessionOptions& options) {
   if (options.threads < 1) throw Error("bad-argument", "a session needs at least one thread");
   if (options.device == "cpu") return make_cpu_backend(options.threads);
-  if (options.device == "cuda") return make_cuda_backend();
+  if (options.device == "cuda") return make_cuda_backend({options.tf32});
+  if (options.device == "cuda-emulated") return make_emulated_cuda_backend({{options.tf32}, nullptr, 0});  // for tests
   throw Error("bad-argument", "unknown device '" + options.device + "'");
 }
 
@@ -54,12 +56,6 @@ std::string accuracy_top(const nlohmann::json& graph) {
   return name;
 }
 
-std::vector<double> output_values(const Net& net) {
-  std::vector<double> values;
-  for (std::size_t i = 0; i < net.outputs().size(); ++i) values.push_back(net.output(i));
-  return values;
-}
-
 // Sums of what a pass gives, for the mean over iter_size passes or test batches.
 void add_outputs(const Net& net, double* sums) {
   for (std::size_t i = 0; i < net.outputs().size(); ++i) sums[i] += net.output(i);
@@ -67,21 +63,47 @@ void add_outputs(const Net& net, double* sums) {
 
 }  // namespace
 
+std::optional<MemoryEstimate> estimate_memory(const SessionOptions& options) {
+  const auto memory = options.device == "cuda" ? cuda_memory() : std::nullopt;
+  if (!memory) return std::nullopt;
+  const auto parsed = [](const std::string& text, const char* what) {
+    return text.empty() ? nlohmann::json() : parse_json(text, what);
+  };
+  try {
+    return estimate_memory(parsed(options.train, "train net"), parsed(options.test, "test net"),
+                           parsed(options.solver, "solver"), *memory);
+  } catch (const nlohmann::json::exception& error) {
+    throw Error("bad-argument", std::string("the description of a net or solver is incomplete: ") + error.what());
+  }
+}
+
 Session::Session(const SessionOptions& options) : Session(options, make_backend(options)) {}
 
 Session::Session(const SessionOptions& options, std::unique_ptr<Backend> backend)
-    : backend_(std::move(backend)), random_(options.seed) {
+    : backend_(std::move(backend)), random_(options.seed), rate_encoding_(options.rate_encoding) {
   if (options.train.empty() && options.test.empty()) throw Error("bad-argument", "a session needs a net");
+  std::string why_whole;
   try {
     nlohmann::json train;
     nlohmann::json test;
+    nlohmann::json solver;
     if (!options.train.empty()) train = parse_json(options.train, "train net");
     if (!options.test.empty()) test = parse_json(options.test, "test net");
+    if (!options.solver.empty()) solver = parse_json(options.solver, "solver");
+    if (const auto memory = backend_->memory()) {
+      const MemoryEstimate estimate = estimate_memory(train, test, solver, *memory);
+      batch_parts_ = estimate.parts;
+      why_whole = estimate.why_not_in_parts;
+      if (!train.is_null()) train = in_parts(std::move(train), batch_parts_.train);
+      if (!test.is_null()) test = in_parts(std::move(test), batch_parts_.test);
+      if (!solver.is_null()) solver["iter_size"] = solver.at("iter_size").get<int>() * batch_parts_.train;
+    }
     test_gradients_ = !test.is_null() && test.at("force_backward").get<bool>();
     parameters_ = std::make_unique<ParameterStore>(!train.is_null() || test_gradients_);
     if (!train.is_null()) {
       train_ = std::make_unique<Net>(train, *backend_, *parameters_, random_, options.seed + 1, options.threads, true);
       train_inputs_ = source_tops(train);
+      if (batch_parts_.train > 1) train_->remember_parts(batch_parts_.train);
       const auto& outputs = train_->outputs();
       const auto accuracy = std::find(outputs.begin(), outputs.end(), accuracy_top(train));
       if (accuracy != outputs.end()) accuracy_index_ = static_cast<int>(accuracy - outputs.begin());
@@ -90,11 +112,15 @@ Session::Session(const SessionOptions& options, std::unique_ptr<Backend> backend
       test_ = std::make_unique<Net>(test, *backend_, *parameters_, random_, options.seed + 2, options.threads,
                                     test_gradients_);
       test_inputs_ = source_tops(test);
+      if (batch_parts_.test > 1) test_->remember_parts(batch_parts_.test);
     }
-    if (!options.solver.empty()) {
+    if (!solver.is_null()) {
       if (!train_) throw Error("bad-argument", "a solver needs a train net");
-      solver_ = std::make_unique<Solver>(parse_solver(parse_json(options.solver, "solver")), *backend_, *parameters_);
+      solver_ = std::make_unique<Solver>(parse_solver(solver), *backend_, *parameters_);
     }
+  } catch (const Error& error) {
+    if (error.code() != "out-of-gpu-memory" || why_whole.empty()) throw;
+    throw Error(error.code(), std::string(error.what()) + " The batch cannot be computed in parts: " + why_whole + '.');
   } catch (const nlohmann::json::exception& error) {
     throw Error("bad-argument", std::string("the description of a net or solver is incomplete: ") + error.what());
   }
@@ -125,6 +151,7 @@ void Session::update_memory_bytes() {
   if (test_) bytes += test_->memory_bytes();
   if (solver_) bytes += solver_->memory_bytes();
   if (scores_) bytes += scores_->memory_bytes();
+  if (population_net_) bytes += population_net_->memory_bytes();
   if (population_) bytes += population_->candidates.memory_bytes() + population_->evaluator->memory_bytes();
   for (const auto& values : sample_) bytes += static_cast<std::int64_t>(values.size() * sizeof(float));
   bytes += static_cast<std::int64_t>(teacher_table_.size() * sizeof(float));
@@ -152,8 +179,7 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
     throw Error("bad-argument", std::to_string(rates.size()) + " learning rates given for " + std::to_string(iterations) +
                                     " iterations");
   }
-  if (!rates.empty()) require_host("training at given learning rates");
-  if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled);
+  if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled, rates);
   forget_population();
   std::vector<Parameter*> gatherable;
   if (remask.empty() && net.fused() != nullptr && net.fused()->suits()) gatherable = net.fused()->gatherable();
@@ -209,17 +235,37 @@ std::vector<double> Session::test(int iterations, const Cancelled& cancelled) {
 
 std::vector<double> Session::forward_train_batch() {
   Net& net = this->net(Phase::kTrain);
-  const double loss = net.forward(false);
-  std::vector<double> values = output_values(net);
-  values.push_back(loss);
+  std::vector<double> values(net.outputs().size() + 1);
+  each_loaded_part([&] {
+    values.back() += net.forward(false);
+    add_outputs(net, values.data());
+  });
+  for (double& value : values) value /= parts_of(Phase::kTrain);
   return values;
+}
+
+void Session::each_loaded_part(const std::function<void()>& body) {
+  Net& net = this->net(Phase::kTrain);
+  const int parts = parts_of(Phase::kTrain);
+  if (parts > 1 && !net.batch_loaded()) {
+    for (int part = 0; part < parts; ++part) net.prepare_forward(true);
+  }
+  for (int part = 0; part < parts; ++part) {
+    if (parts > 1) net.load_part(part);
+    body();
+  }
 }
 
 std::vector<std::vector<float>> Session::forward_test(const std::vector<std::string>& blobs) {
   for (const std::string& name : blobs) blob(Phase::kTest, name);  // refuses before the data moves on
-  net(Phase::kTest).forward(true);
-  std::vector<std::vector<float>> copies;
-  for (const std::string& name : blobs) copies.push_back(get_blob(Phase::kTest, name, BlobPart::kData));
+  std::vector<std::vector<float>> copies(blobs.size());
+  for (int part = 0; part < parts_of(Phase::kTest); ++part) {
+    net(Phase::kTest).forward(true);
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+      const std::vector<float> values = get_blob(Phase::kTest, blobs[i], BlobPart::kData);
+      copies[i].insert(copies[i].end(), values.begin(), values.end());
+    }
+  }
   return copies;
 }
 

@@ -8,15 +8,18 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/mask.h"
 #include "engine/mask_candidates.h"
 #include "engine/mask_evaluator.h"
+#include "engine/memory_estimate.h"
 #include "engine/net.h"
 #include "engine/parameter_file.h"
 #include "engine/parameter_store.h"
+#include "engine/population_net.h"
 #include "engine/random.h"
 #include "engine/scores.h"
 #include "engine/solver.h"
@@ -33,6 +36,7 @@ struct SessionOptions {
   std::string device = "cpu";
   int threads = 1;
   std::uint64_t seed = 1;
+  bool tf32 = false;   // on CUDA: products and convolutions may round their operands to TF32
   RateEncoding rate_encoding = RateEncoding::kExact;
 };
 
@@ -65,6 +69,10 @@ struct RateEvaluations {
   std::vector<double> kept;
 };
 
+// Of the device of such a session as it is now, without making one; nothing where it computes in the host's memory or there is
+// no such device. Throws Error("bad-argument"), Error("bad-solver").
+std::optional<MemoryEstimate> estimate_memory(const SessionOptions& options);
+
 class Session {
  public:
   // Asked at every boundary of a long operation.
@@ -84,6 +92,8 @@ class Session {
   // These two may be read from any thread.
   int iteration() const { return iteration_; }
   std::int64_t memory_bytes() const { return memory_bytes_; }
+  // More than 1 where a device's memory does not take a whole batch, and its parts give the same but for rounding.
+  const BatchParts& batch_parts() const { return batch_parts_; }
 
   // --- parameters (session_parameters.cpp)
   void fill_parameters();
@@ -145,10 +155,25 @@ class Session {
   void remask_drawn(const std::uint32_t* bits);
   // The same on a backend that queues steps (session_queued.cpp).
   TrainResult train_queued(StepQueue& queue, int iterations, const std::vector<std::uint32_t>& remask,
-                           const Cancelled& cancelled);
+                           const Cancelled& cancelled, const std::vector<double>& rates);
+  // The parameters of the layers that some iteration draws, with masks, and their limits on the device (remask_limits_).
+  std::vector<StepQueue::Maskable> maskable(const std::vector<std::uint32_t>& remask);
   std::vector<double> test_queued(StepQueue& queue, int iterations, const Cancelled& cancelled);
   RateEvaluations evaluate_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
                                   const Cancelled& cancelled);
+  // A whole generation at once (session_population_queued.cpp). The limits are (candidates, layers).
+  RateEvaluations evaluate_side_by_side(StepQueue& queue, const std::vector<StepQueue::Limits>& limits, bool sequential,
+                                        const Cancelled& cancelled);
+  RateEvaluations evaluate_one_by_one_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
+                                             const Cancelled& cancelled);
+  std::vector<double> evaluate_counts_queued(StepQueue& queue, const std::vector<double>& counts, const Cancelled& cancelled);
+  std::vector<StepQueue::Limits> limits_of(const std::vector<double>& rates, bool sequential) const;
+  // Of a rate, where the first element of the layer's masks is this.
+  StepQueue::Limits limits_of(std::size_t layer, double rate, float first_element) const;
+  // A net for candidates that differ in these layers, as many of the `wanted` as fit at a time; null where there can be none.
+  PopulationNet* fitting_population(StepQueue& queue, const std::vector<bool>& differs, std::size_t wanted);
+  // Another key wherever recorded work would be other work.
+  std::uint64_t recording_key(std::uint64_t work) const;
   // Population search (session_population.cpp).
   // Whether candidates can be tried without writing their masks out; makes what that takes where values or masks have changed.
   bool prepare_population(bool by_score, bool sequential);
@@ -166,11 +191,18 @@ class Session {
   double batch_accuracy() const;
   double sample_loss();
   std::vector<MaskEvaluator::Batch> held_batches() const;
-  std::uint64_t pointers_key(std::uint64_t work) const;
+  // The parts of the batch already loaded, one after the other in the train net's inputs.
+  void each_loaded_part(const std::function<void()>& body);
+  // How many passes are a batch.
+  int parts_of(Phase phase) const { return phase == Phase::kTrain ? batch_parts_.train : batch_parts_.test; }
   void update_memory_bytes();
-  // Throws Error("unsupported") on devices whose steps are queued.
-  void require_host(const char* what) const;
   Scores& scores();
+  // Adds the squared gradients of the next batches' images to the scores; the same on a backend that queues steps
+  // (session_recipe_queued.cpp).
+  void add_squared_gradients(int batches);
+  void add_squared_gradients_queued(StepQueue& queue, int batches);
+  // A pass of the test net over what its blobs hold.
+  void forward_queued(StepQueue& queue, Net& net);
   // The teacher's logits of the batch just loaded.
   void take_teacher_rows(const Net& net);
 
@@ -180,6 +212,7 @@ class Session {
   void restore_arrays(const StateReader& reader);
 
   std::unique_ptr<Backend> backend_;
+  BatchParts batch_parts_;
   std::unique_ptr<ParameterStore> parameters_;
   Random random_;
   std::unique_ptr<Net> train_;
@@ -205,6 +238,17 @@ class Session {
   Teacher teacher_;
   std::vector<float> teacher_table_;  // (items, classes)
   std::uint64_t teacher_items_ = 0;
+  // On backends that queue steps, where scores draw labels.
+  FloatBuffer drawn_by_{nullptr, [](float*) {}};  // doubles, one for each image of a batch
+  FloatBuffer given_labels_{nullptr, [](float*) {}};
+  // Of the search under way, on backends that queue steps.
+  std::unique_ptr<PopulationNet> population_net_;
+  std::vector<bool> population_differs_;
+  std::size_t population_wanted_ = 0;
+  std::uint64_t populations_ = 0;  // made so far: part of the key of what is recorded of one
+  FloatBuffer remask_limits_{nullptr, [](float*) {}};
+  RateEncoding rate_encoding_ = RateEncoding::kExact;
+  FloatBuffer trials_{nullptr, [](float*) {}};  // limits or counts of the candidates
   int accuracy_index_ = -1;  // among the train net's outputs
   std::atomic<int> iteration_{0};
   std::atomic<std::int64_t> memory_bytes_{0};

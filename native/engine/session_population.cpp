@@ -158,6 +158,10 @@ std::vector<double> Session::evaluate_kept_counts(const std::vector<double>& cou
   const std::size_t layers = masks_->layers();
   if (sample_.empty()) throw Error("no-sample", "no batches are held to evaluate on");
   require_whole_candidates(counts, layers, "counts");
+  if (StepQueue* queue = backend_->step_queue()) {
+    std::vector<double> losses = evaluate_counts_queued(*queue, counts, cancelled);
+    if (!losses.empty()) return losses;
+  }
   std::vector<std::vector<double>> rows;
   for (auto row = counts.begin(); row != counts.end(); row += static_cast<std::ptrdiff_t>(layers)) {
     rows.emplace_back(row, row + static_cast<std::ptrdiff_t>(layers));

@@ -1,40 +1,79 @@
 // Training, testing and evaluating on a backend that queues steps: the host waits once in many iterations.
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "engine/session.h"
+#include "engine/session_work.h"
 
 namespace olmp {
-namespace {
 
-// What a step's work is, so that recordings of different work are told apart.
-constexpr std::uint64_t kTest = 1;
-constexpr std::uint64_t kCandidate = 2;
-constexpr std::uint64_t kPass = 4;
-constexpr std::uint64_t kFirstPass = 1;  // added to kPass
-constexpr std::uint64_t kLastPass = 2;
-
-}  // namespace
-
-// Another key wherever recorded work would read other memory: layers read a masked parameter elsewhere.
-std::uint64_t Session::pointers_key(std::uint64_t work) const {
+// Layers read a masked parameter elsewhere, frozen masks confine updates, and what is in the arguments of kernels.
+std::uint64_t Session::recording_key(std::uint64_t work) const {
   std::uint64_t key = 14695981039346656037ULL ^ work;  // FNV-1a
+  const auto add = [&key](std::uint64_t value) { key = (key ^ value) * 1099511628211ULL; };
+  const auto add_float = [&add](float value) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(bits));
+    add(bits);
+  };
   for (const auto& parameter : parameters_->all()) {
-    for (const float* pointer : {parameter->effective, static_cast<const float*>(parameter->mask)}) {
-      key = (key ^ reinterpret_cast<std::uintptr_t>(pointer)) * 1099511628211ULL;
-    }
+    add(reinterpret_cast<std::uintptr_t>(parameter->effective));
+    add(reinterpret_cast<std::uintptr_t>(parameter->mask));
+    add(parameter->frozen ? 1 : 0);
   }
+  if (solver_) add_float(solver_->spec().weight_decay);
+  add_float(teacher_.weight);
+  add_float(teacher_.temperature);
   return key;
 }
 
+std::vector<StepQueue::Maskable> Session::maskable(const std::vector<std::uint32_t>& remask) {
+  const std::size_t layers = masks_->layers();
+  const std::size_t words = (layers + 31) / 32;
+  std::vector<StepQueue::Limits> limits(2 * layers);
+  std::vector<StepQueue::Maskable> list;
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    bool drawn = false;
+    for (std::size_t i = layer / 32; i < remask.size(); i += words) drawn = drawn || (remask[i] >> (layer % 32) & 1U) != 0;
+    if (!drawn) continue;
+    if (masks_->rates().empty()) masks_->remask(layer);  // refuses
+    for (const int first : {0, 1}) limits[2 * layer + first] = limits_of(layer, masks_->rates()[layer], static_cast<float>(first));
+    if (limits[2 * layer].same != 0 && limits[2 * layer + 1].same != 0) continue;
+    masks_->create(layer);
+    const float* element = nullptr;
+    int slot = 0;
+    for (const auto& parameter : parameters_->all()) {
+      if (parameter->prunable != static_cast<int>(layer)) continue;
+      if (element == nullptr || parameter->slot < slot) element = parameter->mask;
+      if (element == parameter->mask) slot = parameter->slot;
+    }
+    for (const auto& parameter : parameters_->all()) {
+      if (parameter->prunable != static_cast<int>(layer)) continue;
+      list.push_back({parameter->tensor.data, parameter->mask, parameter->masked_buffer.get(), element,
+                      parameter->tensor.count(), static_cast<int>(layer)});
+    }
+  }
+  const auto floats = static_cast<std::int64_t>(limits.size() * sizeof(StepQueue::Limits) / sizeof(float));
+  if (!remask_limits_) remask_limits_ = backend_->allocate(floats, "how layers are masked");
+  backend_->copy_in(remask_limits_.get(), reinterpret_cast<const float*>(limits.data()), floats);
+  return list;
+}
+
 TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::vector<std::uint32_t>& remask,
-                                  const Cancelled& cancelled) {
+                                  const Cancelled& cancelled, const std::vector<double>& rates) {
   Net& net = this->net(Phase::kTrain);
   const std::size_t loss = net.outputs().size();
   const std::size_t words = (masks_->layers() + 31) / 32;
   const int iter_size = solver_->spec().iter_size;
   const int start = iteration_;
   queue.begin(net.measures(1.0 / iter_size), loss + 1, loss);
+  const bool by_steps = !remask.empty() && masks_->layers() <= StepQueue::kMostMaskableLayers;
+  const std::vector<StepQueue::Maskable> masked = by_steps ? maskable(remask) : std::vector<StepQueue::Maskable>();
+  const auto rate_of = [&](int done) {
+    return rates.empty() ? learning_rate(solver_->spec(), start + done)
+                         : static_cast<float>(rates[static_cast<std::size_t>(done)]);
+  };
   TrainResult result;
   // Rows are read late: after a loss that is no number the device has left the parameters alone, and the rows behind it
   // are dropped.
@@ -47,7 +86,7 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
       }
       result.rows.insert(result.rows.end(), rows.begin() + static_cast<std::ptrdiff_t>(row),
                          rows.begin() + static_cast<std::ptrdiff_t>(row + loss + 1));
-      result.rows.push_back(learning_rate(solver_->spec(), start + result.completed));
+      result.rows.push_back(rate_of(result.completed));
       ++result.completed;
     }
     iteration_ = start + result.completed;
@@ -57,13 +96,26 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
       result.stop = TrainResult::Stop::kCancelled;
       break;
     }
-    if (!remask.empty()) remask_drawn(remask.data() + words * static_cast<std::size_t>(begun));
-    queue.begin_row(learning_rate(solver_->spec(), start + begun), start + begun);
+    if (!remask.empty() && !by_steps) remask_drawn(remask.data() + words * static_cast<std::size_t>(begun));
+    bool remasks = false;
+    for (const StepQueue::Maskable& parameter : masked) {
+      const auto layer = static_cast<std::size_t>(parameter.layer);
+      const std::uint32_t word = remask[words * static_cast<std::size_t>(begun) + layer / 32];
+      if ((word >> (layer % 32) & 1U) == 0) continue;
+      remasks = true;
+      masks_->masked_elsewhere(layer);
+    }
+    queue.begin_row(rate_of(begun), start + begun);
+    if (remasks) queue.draw_layers(remask.data() + words * static_cast<std::size_t>(begun), words);
     for (int pass = 0; pass < iter_size; ++pass) {
       const bool first = pass == 0;
       const bool last = pass + 1 == iter_size;
-      net.prepare_forward(true);
-      queue.run(pointers_key(kPass | (first ? kFirstPass : 0) | (last ? kLastPass : 0)), [&] {
+      net.prepare_forward(true, false);
+      take_teacher_rows(net);
+      const std::uint64_t key = work::kPass | (first ? work::kFirstPass : 0) | (last ? work::kLastPass : 0) |
+                                (first && remasks ? work::kRemask : 0);
+      queue.run(recording_key(key), [&] {
+        if (first && remasks) queue.remask(masked, reinterpret_cast<const StepQueue::Limits*>(remask_limits_.get()));
         if (first) solver_->clear_gradients();
         net.run_forward();
         queue.measure();
@@ -71,7 +123,7 @@ TrainResult Session::train_queued(StepQueue& queue, int iterations, const std::v
         if (last) solver_->enqueue_update(queue);
       });
     }
-    masks_->values_changed();
+    masks_->values_updated();
     if ((begun + 1) % static_cast<int>(StepQueue::kMostRows) == 0) read_rows();
   }
   if (result.stop != TrainResult::Stop::kNonFiniteLoss) read_rows();
@@ -91,10 +143,11 @@ std::vector<double> Session::test_queued(StepQueue& queue, int iterations, const
     }
   };
   int done = 0;
+  iterations *= parts_of(Phase::kTest);
   while (done < iterations && !cancelled()) {
     queue.begin_row(0, 0);
-    net.prepare_forward(true);
-    queue.run(pointers_key(kTest), [&] {
+    net.prepare_forward(true, false);
+    queue.run(recording_key(work::kTest), [&] {
       net.run_forward();
       queue.measure();
     });
@@ -105,13 +158,13 @@ std::vector<double> Session::test_queued(StepQueue& queue, int iterations, const
   return means;
 }
 
-RateEvaluations Session::evaluate_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
-                                         const Cancelled& cancelled) {
+RateEvaluations Session::evaluate_one_by_one_queued(StepQueue& queue, const std::vector<double>& rates, bool sequential,
+                                                    const Cancelled& cancelled) {
   Net& net = this->net(Phase::kTrain);
   const std::size_t layers = masks_->layers();
   const std::size_t loss = net.outputs().size();
   const std::size_t kept = loss + 1;
-  queue.begin(net.measures(1), loss + 2, loss);
+  queue.begin(net.measures(1.0 / parts_of(Phase::kTrain)), loss + 2, loss);
   RateEvaluations result;
   std::vector<double> unmasked;  // by candidate since the last reading: weights of layers without masks
   const auto read_rows = [&] {
@@ -136,10 +189,12 @@ RateEvaluations Session::evaluate_queued(StepQueue& queue, const std::vector<dou
       }
     }
     queue.begin_row(0, 0);
-    net.prepare_forward(false);
-    queue.run(pointers_key(kCandidate), [&] {
-      net.run_forward();
-      queue.measure();
+    each_loaded_part([&] {
+      net.prepare_forward(false);
+      queue.run(recording_key(work::kCandidate), [&] {
+        net.run_forward();
+        queue.measure();
+      });
     });
     unmasked.push_back(0);
     for (const auto& parameter : parameters_->all()) {

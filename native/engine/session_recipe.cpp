@@ -32,11 +32,6 @@ const nlohmann::json& data_layer(const nlohmann::json& graph) {
 
 }  // namespace
 
-void Session::require_host(const char* what) const {
-  if (backend_->step_queue() == nullptr) return;
-  throw Error("unsupported", std::string(what) + " is not there on this device yet; use the CPU");
-}
-
 void Session::reset_history() {
   if (!solver_) throw Error("no-solver", "the session was created without a solver");
   solver_->reset_history();
@@ -80,14 +75,44 @@ void Session::score_magnitude() {
 }
 
 void Session::score_fisher(int batches, double damping) {
-  require_host("the Fisher information");
   if (!solver_) throw Error("no-solver", "the session was created without a solver");
   if (batches < 1) throw Error("bad-argument", "the Fisher information needs at least one batch");
   const FlushDenormals flush;
-  Net& net = this->net(Phase::kTrain);
-  const Objective goal = objective(net.graph());
+  const Objective goal = objective(net(Phase::kTrain).graph());
   forget_population();
   scores_ = std::make_unique<Scores>(*backend_, *parameters_, masks_->layers());
+  batches *= parts_of(Phase::kTrain);
+  const float taught = teacher_.weight;
+  teacher_.weight = 0;
+  if (StepQueue* queue = backend_->step_queue()) {
+    add_squared_gradients_queued(*queue, batches);
+  } else {
+    add_squared_gradients(batches);
+  }
+  teacher_.weight = taught;
+  // Gradients of a mean over the batch are those of its images over their number.
+  const auto n = static_cast<double>(blob(Phase::kTrain, goal.labels).count());
+  const double factor = (goal.per_image ? n * n : 1) / (n * batches);
+  const auto& all = parameters_->all();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Parameter& parameter = *all[i];
+    if (parameter.prunable < 0) continue;
+    const double stiffness = solver_->spec().weight_decay * parameter.decay_mult + damping;
+    std::vector<float>& scores = scores_->of(i);
+    std::vector<float> weights(scores.size());
+    backend_->copy_out(weights.data(), parameter.effective, parameter.tensor.count());
+    for (std::size_t k = 0; k < scores.size(); ++k) {
+      const double weight = weights[k];
+      const double score = weight * weight * (factor * scores[k] + stiffness);
+      scores[k] = std::isfinite(score) ? static_cast<float>(score) : 0.0F;
+    }
+  }
+  update_memory_bytes();
+}
+
+void Session::add_squared_gradients(int batches) {
+  Net& net = this->net(Phase::kTrain);
+  const Objective goal = objective(net.graph());
   const auto& all = parameters_->all();
   const SquareSums sums = [&](const Parameter& parameter) -> float* {
     if (parameter.prunable < 0) return nullptr;
@@ -96,8 +121,6 @@ void Session::score_fisher(int batches, double damping) {
     }
     return nullptr;
   };
-  const float taught = teacher_.weight;
-  teacher_.weight = 0;
   Tensor& labels = blob(Phase::kTrain, goal.labels);
   const Tensor& logits = blob(Phase::kTrain, goal.scores);
   const std::int64_t images = labels.count();
@@ -124,22 +147,6 @@ void Session::score_fisher(int batches, double damping) {
     }
     backend_->copy_in(labels.data, given.data(), images);
   }
-  teacher_.weight = taught;
-  // Gradients of a mean over the batch are those of its images over their number.
-  const double n = static_cast<double>(images);
-  const double factor = (goal.per_image ? n * n : 1) / (n * batches);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const Parameter& parameter = *all[i];
-    if (parameter.prunable < 0) continue;
-    const double stiffness = solver_->spec().weight_decay * parameter.decay_mult + damping;
-    std::vector<float>& scores = scores_->of(i);
-    for (std::size_t k = 0; k < scores.size(); ++k) {
-      const double weight = parameter.effective[k];
-      const double score = weight * weight * (factor * scores[k] + stiffness);
-      scores[k] = std::isfinite(score) ? static_cast<float>(score) : 0.0F;
-    }
-  }
-  update_memory_bytes();
 }
 
 std::vector<double> Session::best_counts(std::int64_t total) {
@@ -160,14 +167,17 @@ void Session::keep_best_of_layers(const std::vector<double>& counts) {
 void Session::hold_sample(int batches) {
   Net& net = this->net(Phase::kTrain);
   sample_.clear();
-  for (int batch = 0; batch < batches; ++batch) {
-    net.forward(true);
+  for (int batch = 0; batch < batches * parts_of(Phase::kTrain); ++batch) {
+    if (backend_->step_queue() != nullptr) {
+      net.prepare_forward(true);
+    } else {
+      net.forward(true);
+    }
     for (const std::string& name : train_inputs_) sample_.push_back(get_blob(Phase::kTrain, name, BlobPart::kData));
   }
 }
 
 void Session::compute_teacher() {
-  require_host("a teacher");
   const FlushDenormals flush;
   Net& train = this->net(Phase::kTrain);
   Net& test = this->net(Phase::kTest);
@@ -191,15 +201,22 @@ void Session::compute_teacher() {
   }
   const auto items = static_cast<std::int64_t>(source->entries());
   const std::int64_t classes = logits->count() / batch;
+  const auto teach = [this](Net& teacher) {
+    StepQueue* queue = backend_->step_queue();
+    if (queue == nullptr) {
+      teacher.forward(false);
+    } else {
+      forward_queued(*queue, teacher);
+    }
+  };
   teacher_table_.assign(static_cast<std::size_t>(items * classes), 0.0F);
   teacher_items_ = static_cast<std::uint64_t>(items);
-  std::vector<float> pixels(static_cast<std::size_t>(data->count()));
   std::vector<float> values(static_cast<std::size_t>(logits->count()));
   test.set_batch_loaded(true);
   for (std::int64_t first = 0; first < items; first += batch) {
-    source->next(pixels.data(), nullptr);
-    backend_->copy_in(data->data, pixels.data(), data->count());
-    test.forward(false);
+    source->next(backend_->begin_upload(data->data, data->count()), nullptr);
+    backend_->end_upload(data->data);
+    teach(test);
     backend_->copy_out(values.data(), logits->data, logits->count());
     const std::int64_t rows = std::min(batch, items - first);  // the last batch goes on from the beginning
     std::copy_n(values.begin(), rows * classes, teacher_table_.begin() + first * classes);
@@ -208,6 +225,9 @@ void Session::compute_teacher() {
   const Tensor& own = blob(Phase::kTrain, goal.scores);
   if (own.count() / own.shape[0] != classes) throw Error("no-teacher", "training and test net differ in their classes");
   teacher_.logits.assign(static_cast<std::size_t>(own.count()), 0.0F);
+  if (backend_->step_queue() != nullptr && !teacher_.on_device) {  // recorded steps refer to it
+    teacher_.on_device = backend_->allocate(own.count(), "the teacher's logits");
+  }
   for (const auto& candidate : train.layers()) {
     if (candidate && candidate->name() == goal.layer && !candidate->learn_from(teacher_)) {
       throw Error("unsupported", "layer '" + goal.layer + "' cannot learn from a teacher");
@@ -229,10 +249,13 @@ void Session::take_teacher_rows(const Net& net) {
   if (teacher_.weight == 0) return;
   const std::vector<std::uint64_t>& items = net.sources().front()->items();
   const std::size_t classes = teacher_table_.size() / teacher_items_;
+  float* rows = teacher_.logits.data();
+  const auto floats = static_cast<std::int64_t>(items.size() * classes);
+  if (teacher_.on_device) rows = backend_->begin_upload(teacher_.on_device.get(), floats);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    std::copy_n(teacher_table_.begin() + static_cast<std::ptrdiff_t>(items[i] * classes), classes,
-                teacher_.logits.begin() + static_cast<std::ptrdiff_t>(i * classes));
+    std::copy_n(teacher_table_.begin() + static_cast<std::ptrdiff_t>(items[i] * classes), classes, rows + i * classes);
   }
+  if (teacher_.on_device) backend_->end_upload(teacher_.on_device.get());
 }
 
 }  // namespace olmp

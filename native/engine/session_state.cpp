@@ -154,7 +154,16 @@ void Session::save_state(const std::string& file) const {
     }
   }
   for (const auto& [name, tensor] : inputs()) {
-    add_floats(writer, "input/" + name, *backend_, tensor->data, tensor->count());
+    const Net& net = name.rfind("train/", 0) == 0 ? *train_ : *test_;
+    std::vector<float> parts = net.parts_of(*tensor);
+    if (parts.empty()) {
+      add_floats(writer, "input/" + name, *backend_, tensor->data, tensor->count());
+    } else {  // a whole batch, as a session saves it that need not compute it in parts
+      const std::uint64_t bytes = parts.size() * sizeof(float);
+      writer.add("input/" + name, bytes, [parts = std::move(parts), bytes](const StateWriter::Emit& emit) {
+        emit(parts.data(), static_cast<std::size_t>(bytes));
+      });
+    }
   }
   writer.write(file, meta);
 }
@@ -200,14 +209,16 @@ void Session::check_state(const StateReader& reader) const {
       expect(history_section(i, part), float_bytes(all[i]->tensor));
     }
   }
-  const auto check_net = [&](const char* phase, const Net* net, const std::vector<std::string>& names) {
+  const auto check_net = [&](const char* phase, const Net* net, const std::vector<std::string>& names, int parts) {
     if (net == nullptr) return;
     check_sources(reader, *net, meta.at(phase).at("sources"), phase);
     if (!meta.at(phase).at("batch_loaded").get<bool>()) return;
-    for (const auto& name : names) expect(std::string("input/") + phase + '/' + name, float_bytes(*net->blob(name)));
+    for (const auto& name : names) {
+      expect(std::string("input/") + phase + '/' + name, float_bytes(*net->blob(name)) * static_cast<std::uint64_t>(parts));
+    }
   };
-  check_net("train", train_.get(), train_inputs_);
-  check_net("test", test_.get(), test_inputs_);
+  check_net("train", train_.get(), train_inputs_, batch_parts_.train);
+  check_net("test", test_.get(), test_inputs_, batch_parts_.test);
 }
 
 void Session::restore_arrays(const StateReader& reader) {
@@ -227,7 +238,16 @@ void Session::restore_arrays(const StateReader& reader) {
     if (reader.has(name)) masks_->set_mask(*all[i], read_mask_section(reader, name, all[i]->tensor.count()).data());
   }
   for (const auto& [name, tensor] : inputs()) {
-    read_floats_section(reader, "input/" + name, *backend_, tensor->data, tensor->count());
+    const bool train = name.rfind("train/", 0) == 0;
+    const int parts = train ? batch_parts_.train : batch_parts_.test;
+    if (parts == 1) {
+      read_floats_section(reader, "input/" + name, *backend_, tensor->data, tensor->count());
+      continue;
+    }
+    std::vector<float> values(static_cast<std::size_t>(tensor->count() * parts));
+    reader.read("input/" + name, 0, values.data(), values.size() * sizeof(float));
+    (train ? *train_ : *test_).set_parts_of(*tensor, values);
+    backend_->copy_in(tensor->data, values.data() + values.size() - static_cast<std::size_t>(tensor->count()), tensor->count());
   }
 }
 

@@ -253,7 +253,8 @@ void Solver::enqueue_update(StepQueue& queue) {
     const Tensor& tensor = parameter.tensor;
     if (parameter.lr_mult == 0) continue;
     updates.push_back({tensor.data, tensor.diff, history(i, 0), history(i, 1), tensor.count(), parameter.lr_mult,
-                       spec_.weight_decay * parameter.decay_mult});
+                       spec_.weight_decay * parameter.decay_mult, parameter.mask,
+                       parameter.mask == nullptr ? nullptr : parameter.masked_buffer.get(), parameter.frozen});
   }
   queue.update(rule, spec_.clip_gradients, updates);
 }

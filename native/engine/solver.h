@@ -62,7 +62,7 @@ class Solver {
   // scatter() puts them back.
   void gather(const std::vector<Parameter*>& parameters);
   void scatter();
-  // The same as part of a step of a device, which has the rate and the iteration. Leaves masked values as they are.
+  // The same as part of a step of a device, which has the rate and the iteration.
   void enqueue_update(StepQueue& queue);
 
   // History `part` (0 or 1) of a parameter by its position in the store, or null where the solver keeps none.

@@ -5,12 +5,16 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
 #include <set>
 
 #include "cpu/gemm.h"
 #include "cpu/register.h"
+#include "cuda/cublas.h"
 #include "cuda/cuda_layer.h"
+#include "cuda/cudnn.h"
 #include "cuda/device.h"
+#include "cuda/host_device.h"
 #include "cuda/library.h"
 #include "engine/error.h"
 #include "test/session_fixtures.h"
@@ -41,7 +45,31 @@ TEST_CASE("a missing library is named with what to install") {
   CHECK(holds(message, "Install it."));
 }
 
+TEST_CASE("without cuBLAS or cuDNN the message names what was looked for and how to install it") {
+  const std::string blas = message_of([] { const cuda::Cublas library; });
+  if (blas != "none") {
+    CHECK(holds(blas, "libcublas.so.13, libcublas.so.12, libcublas.so.11"));
+    CHECK(holds(blas, "apt install libcublas12"));
+    CHECK(holds(blas, "pip install nvidia-cublas-cu12"));
+  }
+  const std::string dnn = message_of([] { const cuda::Cudnn library; });
+  if (dnn != "none") {
+    CHECK(holds(dnn, "libcudnn.so.9, libcudnn.so.8"));
+    CHECK(holds(dnn, "Convolutions are slower without cuDNN"));
+    CHECK(holds(dnn, "apt install nvidia-cudnn"));
+  }
+}
+
 #ifdef __linux__
+TEST_CASE("a library that is there and does not load says why") {
+  const test::TemporaryFolder folder("cuda-library");
+  const std::string file = folder / "libbroken.so.1";
+  std::ofstream(file) << "no library";
+  const std::string message = message_of([&] { cuda::Library({file, "libnot-there.so.9"}, "Install it."); });
+  CHECK(holds(message, "libbroken.so.1 ("));
+  CHECK(holds(message, ", libnot-there.so.9 could be loaded"));
+}
+
 TEST_CASE("a library without a function is named with it") {
   const cuda::Library library({"libnot-there.so.9", "libm.so.6"}, "");
   CHECK(library.name() == "libm.so.6");
@@ -67,7 +95,7 @@ TEST_CASE("without a device there is a reason, and the backend gives the same") 
 
 TEST_CASE("the backend has every layer type of the CPU's") {
   cuda::DeviceLayerRegistry registry;
-  for (const auto add : {cuda::add_neuron_layers, cuda::add_learnable_layers, cuda::add_window_layers,
+  for (const auto add : {cuda::add_neuron_layers, cuda::add_weighted_layers, cuda::add_learnable_layers, cuda::add_window_layers,
                          cuda::add_shape_layers, cuda::add_loss_layers}) {
     add(registry);
   }
@@ -206,6 +234,22 @@ TEST_CASE("training, testing and evaluating take the CPU backend's course") {
   }
 }
 
+TEST_CASE("TF32 rounds the operands of products, and nothing is rounded without it") {
+  const test::SessionFixture fixture("cuda-tf32");
+  const auto losses = [&](bool tf32) {
+    EmulatedCudaOptions options;
+    options.device.tf32 = tf32;
+    Session session(fixture.options(7), make_emulated_cuda_backend(options));
+    session.fill_parameters();
+    return session.train(5, {}, test::kNever).rows;
+  };
+  const auto full = losses(false);
+  const auto rounded = losses(true);
+  CHECK(losses(false) == full);
+  CHECK(rounded != full);
+  for (std::size_t i = 0; i < full.size(); ++i) CHECK(rounded[i] == doctest::Approx(full[i]).epsilon(5e-3));
+}
+
 TEST_CASE("a loss that is no number ends training before the parameters are harmed") {
   const test::SessionFixture fixture("cuda-diverged");
   Session session(fixture.options(7), make_emulated_cuda_backend());
@@ -226,13 +270,14 @@ TEST_CASE("a loss that is no number ends training before the parameters are harm
 TEST_CASE("dropout keeps what it should, differently in every pass, and alike in forward and backward") {
   constexpr Index kCount = 100000;
   const auto device = cuda::make_host_device();
+  device->next_salt();
   Random random(1);
   const std::vector<float> ones(kCount, 1.0F);
   std::vector<float> first(kCount);
   std::vector<float> again(kCount);
   std::vector<float> next(kCount);
   const auto run = [&](std::vector<float>& to, std::uint64_t salt) {
-    cuda::dropout(device->stream(), device->pass(), salt, 1U << 30, 4.0F / 3, ones.data(), to.data(), kCount);
+    cuda::dropout(device->stream(), device->pass(), salt, 1U << 30, 4.0F / 3, ones.data(), to.data(), kCount, kCount);
   };
   device->begin_pass(random);
   run(first, 1);

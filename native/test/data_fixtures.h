@@ -1,6 +1,8 @@
 // Databases, images and damage for the tests of native/data.
 #pragma once
 
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include <cstdio>
@@ -23,8 +25,7 @@ namespace fs = std::filesystem;
 // A folder of its own, gone at the end of the test.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(const std::string& name) : path_(fs::temp_directory_path() / ("olmp-data-" + name)) {
-    fs::remove_all(path_);
+  explicit TemporaryFolder(const std::string& name) : path_(fs::temp_directory_path() / ("olmp-" + name + "-" + std::to_string(getpid()))) {
     fs::create_directories(path_);
   }
   ~TemporaryFolder() {

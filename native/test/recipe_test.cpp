@@ -202,7 +202,7 @@ TEST_CASE("scores, given rates, history and decay repeat bit for bit, and on oth
   const auto run = [&](int threads) {
     SessionOptions options = fixture.options(4);
     options.threads = threads;
-    Session session(options);
+    Session session(options, make_test_backend(options.threads));
     session.fill_parameters();
     session.train(10, {}, kNever, std::vector<double>(10, 0.02));
     session.score_fisher(4, 1e-3);
@@ -342,7 +342,7 @@ TEST_CASE("a net that is its own teacher learns nothing from it; labels and teac
   for (json* net : {&train, &test}) (*net)["layers"][0]["params"]["transform"]["mirror"] = false;
   options.train = train.dump();
   options.test = test.dump();
-  Session session(options);
+  Session session(options, make_test_backend(options.threads));
   session.fill_parameters();
   session.set_weight_decay(0);
   CHECK_THROWS_AS(session.set_distillation(0.5, 2), Error);

@@ -25,4 +25,11 @@ inline std::unique_ptr<Backend> make_test_backend(int threads = 1) {
   return make_cpu_backend(threads);
 }
 
+// For tests that compare a device with the CPU: CUDA where OLMP_TEST_DEVICE says so, else its kernels run by the host, which
+// alone takes other options than those of the device.
+inline bool on_gpu() { return test_device() == "cuda"; }
+inline std::unique_ptr<Backend> make_device_backend(const EmulatedCudaOptions& options = {}) {
+  return on_gpu() ? make_cuda_backend(options.device) : make_emulated_cuda_backend(options);
+}
+
 }  // namespace olmp::test

@@ -1,11 +1,16 @@
 // Before a run: what it will take. While one is on: what it takes.
 
 import type { RunCosts } from '../../main/projects/estimate'
-import { id, integer, object, oneOf, type Schema } from '../schema'
+import { boolean, id, integer, object, oneOf, optional, type Schema } from '../schema'
 
 export const compressRequests = {
   /** A short measurement of the project's model; a new one for the same window ends the one under way. */
-  'compress:estimate': object({ projectId: id, device: oneOf('cpu', 'cuda'), threads: integer(1, 256) }),
+  'compress:estimate': object({
+    projectId: id,
+    device: oneOf('cpu', 'cuda'),
+    tf32: optional(boolean),
+    threads: integer(1, 256),
+  }),
 } satisfies Record<string, Schema<unknown>>
 
 export interface CompressResponses {

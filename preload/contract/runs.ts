@@ -16,6 +16,7 @@ import type {
 } from '../../main/runs/types'
 import {
   array,
+  boolean,
   id,
   type Infer,
   integer,
@@ -51,6 +52,8 @@ const iterations = integer(1, 1_000_000_000)
 const startRequest = object({
   settings,
   device: optional(oneOf('cpu', 'cuda')),
+  /** With the device cuda. */
+  tf32: optional(boolean),
   threads: optional(integer(1, 256)),
   checkpointIntervalIterations: optional(iterations),
   keepCheckpoints: optional(integer(1, 1000)),

@@ -106,8 +106,9 @@ def one_by_one(net, data, label, limits):
         (x.argmax(1) == label).float().mean().item()
 
 
-def batched(net, data, label, limits):
-    """All candidates at once: a convolution with a group for each, products by bmm."""
+def batched(net, data, label, limits, read=True):
+    """All candidates at once: a convolution with a group for each, products by bmm. Answers losses and accuracies, read where
+    that is asked for."""
     masked = []
     for w, t in zip(net.parameters(), limits):
         t = t.view(-1, *[1] * w.dim())
@@ -131,8 +132,8 @@ def batched(net, data, label, limits):
         else:
             x = layer(x)
     losses = F.cross_entropy(x.reshape(candidates * batch, -1), label.repeat(candidates), reduction="none")
-    losses.view(candidates, batch).mean(1).tolist()
-    (x.argmax(2) == label).float().mean(1).tolist()
+    results = losses.view(candidates, batch).mean(1), (x.argmax(2) == label).float().mean(1)
+    return [values.tolist() for values in results] if read else results
 
 
 def evaluations(name, batch, repetitions, generations):

@@ -11,6 +11,7 @@ import { type JobsOf, throwIfCancelled } from './job'
 export interface RunCostsRequest {
   source: ModelSource
   device: 'cpu' | 'cuda'
+  tf32?: boolean
   threads: number
 }
 
@@ -20,12 +21,13 @@ const trialRate = 1
 const trialCandidates = 4
 
 export const runCostsJobs: JobsOf<'runCosts'> = {
-  async runCosts({ addon, folders, isRunUnderWay }, { source, device, threads }, { signal }) {
+  async runCosts({ addon, folders, isRunUnderWay }, { source, device, tf32, threads }, { signal }) {
     const opened = await openModel(source, {
       addon,
       cacheFolder: folders.cache,
       threads,
       device,
+      tf32,
       seed: 1,
       rateEncoding: 'exact',
       onProgress: () => throwIfCancelled(signal),
@@ -39,6 +41,7 @@ export const runCostsJobs: JobsOf<'runCosts'> = {
         device,
         threads,
         memoryBytes: session.memoryBytes,
+        gpu: opened.memory,
         besideRun: isRunUnderWay,
       }
     } catch (error) {

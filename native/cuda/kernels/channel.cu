@@ -30,15 +30,91 @@ void channel_affine(const Stream& stream, const Channels& view, const float* x, 
   });
 }
 
-void add_channel_sums(const Stream& stream, const Channels& view, const float* dy, const float* x, float* to) {
+void add_bias(const Stream& stream, Index candidates, const Channels& view, const float* bias, bool rectified, float slope,
+              float* y) {
+  for_each(stream, candidates * view.count(), [=] OLMP_KERNEL(Index i) {
+    float value = y[i];
+    if (bias != nullptr) {
+      const Quotient own = candidates == 1 ? Quotient{0, i} : divide(i, view.count());
+      value += bias[own.quotient * view.channels + channel_of(view, own.remainder)];
+    }
+    y[i] = rectified ? larger(value, 0.0F) + slope * smaller(value, 0.0F) : value;
+  });
+}
+
+namespace {
+
+struct SetSum {
+  float beta;
+  float* to;
+  OLMP_KERNEL void operator()(Index channel, double sum) const {
+    to[channel] = (beta == 0 ? 0.0F : to[channel]) + static_cast<float>(sum);
+  }
+};
+
+// set(channel, sum of term(i) over the channel's elements i)
+template <class Term, class Set>
+void sum_channels(const Stream& stream, const Channels& view, Term term, Set set) {
+  if (view.inner == 1) {
+    const Index channels = view.channels;
+    sum_columns(stream, view.outer, channels,
+                [=] OLMP_KERNEL(Index row, Index channel) { return term(row * channels + channel); }, set);
+    return;
+  }
   const Index n = view.outer * view.inner;
   for_each_team(stream, view.channels, n, [=] OLMP_KERNEL(Team team, Index channel) {
-    const double sum = team.sum(n, [=](Index k) {
-      const Index i = place_in(view, channel, k);
-      return x == nullptr ? static_cast<double>(dy[i]) : static_cast<double>(dy[i]) * x[i];
-    });
-    if (team.first()) to[channel] += static_cast<float>(sum);
+    const double sum = team.sum(n, [=](Index k) { return term(place_in(view, channel, k)); });
+    if (team.first()) set(channel, sum);
   });
+}
+
+struct Gradient {
+  const float* dy;
+  const float* x;
+  OLMP_KERNEL double operator()(Index i) const {
+    return x == nullptr ? static_cast<double>(dy[i]) : static_cast<double>(dy[i]) * x[i];
+  }
+};
+
+struct RectifiedGradient {
+  const float* y;
+  float slope;
+  float* dy;
+  OLMP_KERNEL double operator()(Index i) const {
+    const float g = y[i] > 0.0F ? dy[i] : slope * dy[i];
+    dy[i] = g;
+    return static_cast<double>(g);
+  }
+};
+
+struct SquaredValue {
+  const float* values;
+  OLMP_KERNEL double operator()(Index i) const { return static_cast<double>(values[i]) * values[i]; }
+};
+
+}  // namespace
+
+void channel_sums(const Stream& stream, const Channels& view, const float* dy, const float* x, float beta, float* to) {
+  sum_channels(stream, view, Gradient{dy, x}, SetSum{beta, to});
+}
+
+void rectified_channel_sums(const Stream& stream, const Channels& view, const float* y, float slope, float beta, float* dy,
+                            float* to) {
+  sum_channels(stream, view, RectifiedGradient{y, slope, dy}, SetSum{beta, to});
+}
+
+void add_squared_channel_sums(const Stream& stream, const Channels& view, const float* dy, float* sums, float* to) {
+  const float* values = dy;
+  if (view.inner != 1) {
+    const Index inner = view.inner;
+    for_each_team(stream, view.outer * view.channels, inner, [=] OLMP_KERNEL(Team team, Index row) {
+      const float* from = dy + row * inner;
+      const double sum = team.sum(inner, [=](Index k) { return from[k]; });
+      if (team.first()) sums[row] = static_cast<float>(sum);
+    });
+    values = sums;
+  }
+  sum_channels(stream, {view.outer, view.channels, 1}, SquaredValue{values}, SetSum{1, to});
 }
 
 void prelu_forward(const Stream& stream, const Channels& view, bool shared, const float* x, const float* slopes,

@@ -38,8 +38,17 @@ OLMP_KERNEL inline void report(const FaultPlace& place, float value, Index limit
 // y = x * factor[channel] + bias[channel]; either may be null.
 void channel_affine(const Stream& stream, const Channels& view, const float* x, const float* factor, const float* bias,
                     float* y);
-// to[channel] += sum over its elements of dy, or of dy * x where x is given.
-void add_channel_sums(const Stream& stream, const Channels& view, const float* dy, const float* x, float* to);
+// y (candidates, view) = y + bias[candidate, channel], which may be null; rectified: negative ones times slope.
+void add_bias(const Stream& stream, Index candidates, const Channels& view, const float* bias, bool rectified, float slope,
+              float* y);
+// to[channel] = beta to[channel] + sum over its elements of dy, or of dy * x where x is given; beta is 0 or 1.
+void channel_sums(const Stream& stream, const Channels& view, const float* dy, const float* x, float beta, float* to);
+// The same of dy times the slope of what add_bias made y by, which dy becomes.
+void rectified_channel_sums(const Stream& stream, const Channels& view, const float* y, float slope, float beta, float* dy,
+                            float* to);
+// to[channel] += the sum over outer of the square of the sum over inner of dy. `sums` (outer, channels) is work space,
+// which is not used where inner is 1.
+void add_squared_channel_sums(const Stream& stream, const Channels& view, const float* dy, float* sums, float* to);
 
 // `shared`: one slope for all channels. `kept` as in neuron_forward.
 void prelu_forward(const Stream& stream, const Channels& view, bool shared, const float* x, const float* slopes,

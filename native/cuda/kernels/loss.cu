@@ -9,7 +9,7 @@ constexpr float kLogThreshold = 1e-20F;  // Caffe's kLOG_THRESHOLD
 
 // -1: ignored, or no class at all, which is reported.
 OLMP_KERNEL inline Index label_at(const Labels& labels, Index classes, Index position) {
-  const float value = labels.values[position];
+  const float value = labels.values[labels.period > 0 ? divide(position, labels.period).remainder : position];
   if (value >= -2147483648.0F && value < 2147483648.0F) {
     const int label = static_cast<int>(value);
     if (labels.ignores && label == labels.ignored) return -1;
@@ -36,26 +36,35 @@ OLMP_KERNEL inline Element element_of(const Channels& view, Index i) {
   return {at.quotient * view.inner + row.remainder, at.remainder};
 }
 
-// Sums loss(position) and valid(position), in blocks and then over the blocks.
+// Positions that one team takes.
+constexpr Index kLossBlock = 1024;
+
+// What is left to the last team: the sums of each candidate's parts.
+OLMP_KERNEL inline void finish_loss(const Team& team, const LossResult& to, Index parts) {
+  for (Index c = 0; c < to.candidates; ++c) {
+    const LossPart* own = to.parts + c * parts;
+    const double sum = team.sum(parts, [=](Index i) { return own[i].loss; });
+    const double count = team.sum(parts, [=](Index i) { return own[i].valid; });
+    if (!team.first()) continue;
+    const float divisor = to.rule.fixed > 0 ? to.rule.fixed : larger(1.0F, static_cast<float>(count));
+    to.top[c] = static_cast<float>(sum) / divisor * to.factor;
+    if (to.divisor != nullptr) to.divisor[c] = divisor;
+  }
+}
+
+// Sums loss(position) and valid(position), in blocks and then over the blocks. `positions`: of each candidate.
 template <class Loss, class Valid>
-void sum_losses(const Stream& stream, Index positions, const LossResult& result, Loss loss, Valid valid) {
-  LossPart* parts = result.parts;
-  for_each_team(stream, loss_parts(positions), kLossBlock, [=] OLMP_KERNEL(Team team, Index block) {
-    const Index first = block * kLossBlock;
-    const Index length = smaller(kLossBlock, positions - first);
+void sum_losses(const Stream& stream, Index positions, const LossResult& to, Loss loss, Valid valid) {
+  const Index blocks = (positions + kLossBlock - 1) / kLossBlock;
+  const Index teams = blocks * to.candidates;
+  for_each_team(stream, teams, kLossBlock, [=] OLMP_KERNEL(Team team, Index part) {
+    const Quotient at = divide(part, blocks);
+    const Index first = at.quotient * positions + at.remainder * kLossBlock;
+    const Index length = smaller(kLossBlock, positions - at.remainder * kLossBlock);
     const double sum = team.sum(length, [=](Index i) { return loss(first + i); });
     const double count = team.sum(length, [=](Index i) { return valid(first + i) ? 1.0 : 0.0; });
-    if (team.first()) parts[block] = {sum, count};
-  });
-  const Index blocks = loss_parts(positions);
-  const LossResult to = result;
-  for_each_team(stream, 1, blocks, [=] OLMP_KERNEL(Team team, Index) {
-    const double sum = team.sum(blocks, [=](Index i) { return to.parts[i].loss; });
-    const double count = team.sum(blocks, [=](Index i) { return to.parts[i].valid; });
-    if (!team.first()) return;
-    const float divisor = to.rule.fixed > 0 ? to.rule.fixed : larger(1.0F, static_cast<float>(count));
-    *to.top = static_cast<float>(sum) / divisor * to.factor;
-    if (to.divisor != nullptr) *to.divisor = divisor;
+    if (team.first()) to.parts[part] = {sum, count};
+    if (team.is_last(to.arrived, teams)) finish_loss(team, to, blocks);
   });
 }
 
@@ -71,17 +80,23 @@ struct HasLabel {
 
 }  // namespace
 
+namespace {
+
+// What it writes is seen by the whole team afterwards.
+OLMP_KERNEL inline void softmax_row(const Team& team, Index classes, const float* from, float* to) {
+  const float maximum = team.maximum(classes, [=](Index c) { return from[c]; });
+  team.each(classes, [=](Index c) { to[c] = std::exp(from[c] - maximum); });
+  const auto sum = static_cast<float>(team.sum(classes, [=](Index c) { return to[c]; }));
+  team.each(classes, [=](Index c) { to[c] /= sum; });
+}
+
+}  // namespace
+
 void softmax_forward(const Stream& stream, const ClassView& view, const float* x, float* y) {
   const Index classes = view.channels;
   if (view.inner == 1) {
-    for_each_team(stream, view.outer, classes, [=] OLMP_KERNEL(Team team, Index row) {
-      const float* from = x + row * classes;
-      float* to = y + row * classes;
-      const float maximum = team.maximum(classes, [=](Index c) { return from[c]; });
-      team.each(classes, [=](Index c) { to[c] = std::exp(from[c] - maximum); });
-      const auto sum = static_cast<float>(team.sum(classes, [=](Index c) { return to[c]; }));
-      team.each(classes, [=](Index c) { to[c] /= sum; });
-    });
+    for_each_team(stream, view.outer, classes,
+                  [=] OLMP_KERNEL(Team team, Index row) { softmax_row(team, classes, x + row * classes, y + row * classes); });
     return;
   }
   for_each(stream, view.outer * view.inner, [=] OLMP_KERNEL(Index position) {
@@ -112,15 +127,38 @@ void softmax_backward(const Stream& stream, const ClassView& view, const float* 
   });
 }
 
-void softmax_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
-                  const LossResult& result) {
+namespace {
+
+// FLT_MIN comes second, so that a NaN stays one.
+OLMP_KERNEL inline double cross_entropy(float probability) {
+  return -static_cast<double>(std::log(larger(probability, FLT_MIN)));
+}
+
+}  // namespace
+
+void softmax_loss(const Stream& stream, const ClassView& view, const float* x, const Labels& labels,
+                  const LossResult& result, float* probabilities) {
+  const Index classes = view.channels;
+  const Index positions = view.outer * view.inner / result.candidates;
+  if (view.inner == 1) {
+    for_each_team(stream, view.outer, classes, [=] OLMP_KERNEL(Team team, Index row) {
+      const float* from = x + row * classes;
+      float* to = probabilities + row * classes;
+      softmax_row(team, classes, from, to);
+      if (team.first()) {
+        const Index label = label_at(labels, classes, row);
+        result.parts[row] = {label < 0 ? 0.0 : cross_entropy(to[label]), label < 0 ? 0.0 : 1.0};
+      }
+      if (team.is_last(result.arrived, view.outer)) finish_loss(team, result, positions);
+    });
+    return;
+  }
+  softmax_forward(stream, view, x, probabilities);
   const auto loss = [=] OLMP_KERNEL(Index position) {
-    const Index label = label_at(labels, view.channels, position);
-    if (label < 0) return 0.0;
-    // FLT_MIN comes second, so that a NaN stays one.
-    return -static_cast<double>(std::log(larger(probabilities[place_of(view, position, label)], FLT_MIN)));
+    const Index label = label_at(labels, classes, position);
+    return label < 0 ? 0.0 : cross_entropy(probabilities[place_of(view, position, label)]);
   };
-  sum_losses(stream, view.outer * view.inner, result, loss, HasLabel{labels, view.channels});
+  sum_losses(stream, positions, result, loss, HasLabel{labels, classes});
 }
 
 void softmax_loss_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
@@ -130,6 +168,58 @@ void softmax_loss_gradient(const Stream& stream, const ClassView& view, const fl
     const Index label = label_at(labels, view.channels, at.position);
     const float slope = probabilities[i] - (at.c == label ? 1.0F : 0.0F);
     dx[i] = label < 0 ? 0.0F : slope * (*weight / *divisor);
+  });
+}
+
+void distilled_loss_gradient(const Stream& stream, const ClassView& view, const float* x, const float* probabilities,
+                             const Distillation& teacher, const Labels& labels, const float* weight,
+                             const float* divisor, float* dx) {
+  const Index classes = view.channels;
+  for_each_team(stream, view.outer, classes, [=] OLMP_KERNEL(Team team, Index row) {
+    const Index label = label_at(labels, classes, row);
+    float* to = dx + row * classes;
+    if (label < 0) {
+      team.each(classes, [=](Index c) { to[c] = 0; });
+      return;
+    }
+    const float* own = x + row * classes;
+    const float* theirs = teacher.logits + row * classes;
+    const float temperature = teacher.temperature;
+    const float own_most = team.maximum(classes, [=](Index c) { return own[c]; });
+    const float their_most = team.maximum(classes, [=](Index c) { return theirs[c]; });
+    const auto own_sum =
+        static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((own[c] - own_most) / temperature); }));
+    const auto their_sum =
+        static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((theirs[c] - their_most) / temperature); }));
+    const float scale = *weight / *divisor;
+    team.each(classes, [=](Index c) {
+      const float softened = std::exp((own[c] - own_most) / temperature) / own_sum -
+                             std::exp((theirs[c] - their_most) / temperature) / their_sum;
+      const float hard = probabilities[row * classes + c] - (c == label ? 1.0F : 0.0F);
+      to[c] = ((1 - teacher.weight) * hard + teacher.weight * temperature * softened) * scale;
+    });
+  });
+}
+
+// In double, and in the order of the classes, as the host draws (session_recipe.cpp): the same number picks the same class.
+void draw_classes(const Stream& stream, const float* logits, Index rows, Index classes, const double* uniforms,
+                  float* labels) {
+  for_each(stream, rows, [=] OLMP_KERNEL(Index row) {
+    const float* from = logits + row * classes;
+    float most = from[0];
+    for (Index c = 1; c < classes; ++c) most = larger(most, from[c]);
+    double sum = 0;
+    for (Index c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(from[c] - most));
+    double left = uniforms[row] * sum;
+    Index drawn = classes - 1;
+    for (Index c = 0; c + 1 < classes; ++c) {
+      left -= std::exp(static_cast<double>(from[c] - most));
+      if (left < 0) {
+        drawn = c;
+        break;
+      }
+    }
+    labels[row] = static_cast<float>(drawn);
   });
 }
 
@@ -312,25 +402,41 @@ void contrastive_gradient(const Stream& stream, const Contrast& g, const float* 
 void accuracy(const Stream& stream, const ClassView& view, Index top_k, const float* scores, const Labels& labels,
               float* hits, const LossResult& result, float* per_class) {
   const Index positions = view.outer * view.inner;
-  for_each(stream, positions, [=] OLMP_KERNEL(Index position) {
-    const Index label = label_at(labels, view.channels, position);
-    hits[position] = 0;
-    if (label < 0) return;
-    const float own = scores[place_of(view, position, label)];
-    Index better = -1;  // the class itself will be counted
-    for (Index c = 0; c < view.channels && better < top_k; ++c) {
-      better += !(scores[place_of(view, position, c)] < own) ? 1 : 0;
-    }
-    hits[position] = better < top_k ? 1.0F : 0.0F;
-  });
-  sum_losses(stream, positions, result, [=] OLMP_KERNEL(Index position) { return static_cast<double>(hits[position]); },
-             HasLabel{labels, view.channels});
+  const Index classes = view.channels;
+  const Index own_positions = positions / result.candidates;
+  if (view.inner == 1) {
+    for_each_team(stream, positions, classes, [=] OLMP_KERNEL(Team team, Index position) {
+      const Index label = label_at(labels, classes, position);
+      const float* row = scores + position * classes;
+      // The class itself is among those that are not worse.
+      const double not_worse = team.sum(classes, [=](Index c) { return label >= 0 && !(row[c] < row[label]) ? 1.0 : 0.0; });
+      if (team.first()) {
+        const bool hit = label >= 0 && not_worse - 1 < static_cast<double>(top_k);
+        hits[position] = hit ? 1.0F : 0.0F;
+        result.parts[position] = {hit ? 1.0 : 0.0, label < 0 ? 0.0 : 1.0};
+      }
+      if (team.is_last(result.arrived, positions)) finish_loss(team, result, own_positions);
+    });
+  } else {
+    for_each(stream, positions, [=] OLMP_KERNEL(Index position) {
+      const Index label = label_at(labels, classes, position);
+      hits[position] = 0;
+      if (label < 0) return;
+      const float own = scores[place_of(view, position, label)];
+      Index better = -1;  // the class itself will be counted
+      for (Index c = 0; c < classes && better < top_k; ++c) {
+        better += !(scores[place_of(view, position, c)] < own) ? 1 : 0;
+      }
+      hits[position] = better < top_k ? 1.0F : 0.0F;
+    });
+    sum_losses(stream, own_positions, result,
+               [=] OLMP_KERNEL(Index position) { return static_cast<double>(hits[position]); }, HasLabel{labels, classes});
+  }
   if (per_class == nullptr) return;
-  for_each_team(stream, view.channels, positions, [=] OLMP_KERNEL(Team team, Index c) {
-    const double seen =
-        team.sum(positions, [=](Index i) { return label_at(labels, view.channels, i) == c ? 1.0 : 0.0; });
+  for_each_team(stream, classes, positions, [=] OLMP_KERNEL(Team team, Index c) {
+    const double seen = team.sum(positions, [=](Index i) { return label_at(labels, classes, i) == c ? 1.0 : 0.0; });
     const double right = team.sum(
-        positions, [=](Index i) { return label_at(labels, view.channels, i) == c ? static_cast<double>(hits[i]) : 0.0; });
+        positions, [=](Index i) { return label_at(labels, classes, i) == c ? static_cast<double>(hits[i]) : 0.0; });
     if (team.first()) per_class[c] = seen > 0 ? static_cast<float>(right) / static_cast<float>(seen) : 0.0F;
   });
 }

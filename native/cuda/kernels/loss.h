@@ -8,6 +8,7 @@ namespace olmp::cuda {
 
 struct Labels {
   const float* values = nullptr;  // (positions)
+  Index period = 0;               // where several candidates share the labels: how many there are; else 0
   bool ignores = false;
   int ignored = 0;
   FaultPlace place;
@@ -18,20 +19,21 @@ struct Divisor {
   float fixed = 0;
 };
 
-inline constexpr Index kLossBlock = 1024;
 struct LossPart {
   double loss;
   double valid;
 };
-inline Index loss_parts(Index positions) { return (positions + kLossBlock - 1) / kLossBlock; }
 
-// Where a loss goes: top = factor * sum / divisor; `divisor` is kept for backward; parts as many as loss_parts says.
+// Where a loss goes: for each candidate top = factor * sum / divisor, over its share of the positions. `divisor` is kept for
+// backward; parts, one per position, and the count of teams `arrived`, 0 before, are work space.
 struct LossResult {
   LossPart* parts = nullptr;
+  unsigned* arrived = nullptr;
   float* top = nullptr;
   float* divisor = nullptr;
   Divisor rule;
   float factor = 1;
+  Index candidates = 1;
 };
 
 using ClassView = Channels;  // outer, classes, inner
@@ -39,10 +41,27 @@ using ClassView = Channels;  // outer, classes, inner
 void softmax_forward(const Stream& stream, const ClassView& view, const float* x, float* y);
 void softmax_backward(const Stream& stream, const ClassView& view, const float* y, const float* dy, float* dx);
 
-void softmax_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,
-                  const LossResult& result);
+// probabilities: softmax of x, written for backward.
+void softmax_loss(const Stream& stream, const ClassView& view, const float* x, const Labels& labels,
+                  const LossResult& result, float* probabilities);
 void softmax_loss_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
                            const Labels& labels, const float* weight, const float* divisor, float* dx);
+
+// The same with a teacher's logits t (positions, classes), for view.inner 1: the slope softmax(x) - y becomes
+// (1 - weight) (softmax(x) - y) + weight temperature (softmax(x / temperature) - softmax(t / temperature)) (Hinton, Vinyals,
+// Dean 2015).
+struct Distillation {
+  const float* logits = nullptr;  // t
+  float weight = 0;
+  float temperature = 1;
+};
+void distilled_loss_gradient(const Stream& stream, const ClassView& view, const float* x, const float* probabilities,
+                             const Distillation& teacher, const Labels& labels, const float* weight,
+                             const float* divisor, float* dx);
+
+// labels[row]: the class that uniforms[row] in [0, 1) picks by the softmax of the row of logits (rows, classes).
+void draw_classes(const Stream& stream, const float* logits, Index rows, Index classes, const double* uniforms,
+                  float* labels);
 
 // H: (classes, classes), row = true class.
 void infogain_loss(const Stream& stream, const ClassView& view, const float* probabilities, const Labels& labels,

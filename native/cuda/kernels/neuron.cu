@@ -100,9 +100,9 @@ void set_pass_key(const Stream& stream, PassKey* pass, std::uint64_t key) {
 }
 
 void dropout(const Stream& stream, const PassKey* pass, std::uint64_t salt, std::uint32_t drop_below, float scale,
-             const float* from, float* to, Index n) {
+             const float* from, float* to, Index n, Index period) {
   for_each(stream, n, [=] OLMP_KERNEL(Index i) {
-    to[i] = from[i] * (draw(pass, salt, i) >= drop_below ? scale : 0.0F);
+    to[i] = from[i] * (draw(pass, salt, period == n ? i : divide(i, period).remainder) >= drop_below ? scale : 0.0F);
   });
 }
 

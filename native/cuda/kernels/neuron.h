@@ -40,8 +40,9 @@ OLMP_KERNEL inline std::uint32_t draw(const PassKey* pass, std::uint64_t salt, I
   return static_cast<std::uint32_t>((z ^ (z >> 31)) >> 32);
 }
 
-// to = from * scale where the element's random number is at least `drop_below`, else 0.
+// to = from * scale where the element's random number is at least `drop_below`, else 0. The numbers are the same again after
+// `period` elements.
 void dropout(const Stream& stream, const PassKey* pass, std::uint64_t salt, std::uint32_t drop_below, float scale,
-             const float* from, float* to, Index n);
+             const float* from, float* to, Index n, Index period);
 
 }  // namespace olmp::cuda

@@ -2,6 +2,10 @@
 
 namespace olmp::cuda {
 
+void set_drawn(const Stream& stream, DrawnLayers* drawn, const DrawnLayers& layers) {
+  for_each(stream, kDrawnWords, [=] OLMP_KERNEL(Index word) { drawn->words[word] = layers.words[word]; });
+}
+
 void begin_row(const Stream& stream, const RowRing& ring, float rate, int iteration, int slot, bool revive) {
   for_each(stream, ring.columns, [=] OLMP_KERNEL(Index column) {
     ring.rows[slot * ring.columns + column] = 0;
@@ -41,13 +45,6 @@ void count_kept(const Stream& stream, const RowRing& ring, const float* mask, In
 #else
     *to += kept;
 #endif
-  });
-}
-
-void set_clipping(const Stream& stream, StepNumbers* numbers, const Moments* parts, Index count, float limit) {
-  for_each_team(stream, 1, count, [=] OLMP_KERNEL(Team team, Index) {
-    const auto norm = static_cast<float>(std::sqrt(team.sum(count, [=](Index i) { return parts[i].sum_of_squares; })));
-    if (team.first()) numbers->clipping = norm > limit ? limit / norm : 1.0F;
   });
 }
 

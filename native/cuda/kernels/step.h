@@ -2,6 +2,8 @@
 #pragma once
 
 #include "cuda/kernels/arrays.h"
+#include "cuda/kernels/remask.h"
+#include "cuda/kernels/update.h"
 
 namespace olmp::cuda {
 
@@ -21,13 +23,13 @@ struct RowRing {
   Index loss_column = 0;
 };
 
+// Sets which layers the step masks anew.
+void set_drawn(const Stream& stream, DrawnLayers* drawn, const DrawnLayers& layers);
 // Zeroes row `slot` and sets the numbers of the step; `revive` forgets an earlier loss that was no number.
 void begin_row(const Stream& stream, const RowRing& ring, float rate, int iteration, int slot, bool revive);
 // A loss that is no number ends the updates.
 void measure(const Stream& stream, const RowRing& ring, const DeviceMeasure* measures, Index count);
 // Adds the number of ones in a mask to a column.
 void count_kept(const Stream& stream, const RowRing& ring, const float* mask, Index n, Index column);
-// SGDSolver::ClipGradients, from parts of moments() over all gradients.
-void set_clipping(const Stream& stream, StepNumbers* numbers, const Moments* parts, Index count, float limit);
 
 }  // namespace olmp::cuda

@@ -1,25 +1,10 @@
-#include <cfloat>
-
 #include "cuda/kernels/window.h"
 
+#include <cfloat>
+
+#include "cuda/kernels/places.h"
+
 namespace olmp::cuda {
-namespace {
-
-struct Place {
-  int at[kMaxSpatialAxes];
-};
-
-OLMP_KERNEL inline Place place_of(Index point, const int* sizes, int axes) {
-  Place place;
-  for (int a = axes - 1; a >= 0; --a) {
-    const Quotient q = divide(point, sizes[a]);
-    place.at[a] = static_cast<int>(q.remainder);
-    point = q.quotient;
-  }
-  return place;
-}
-
-}  // namespace
 
 void images_to_columns(const Stream& stream, const Columns& g, Index images, const float* from, float* columns) {
   const Index n = images * g.channels * g.kernel_points * g.output_points;
@@ -28,14 +13,8 @@ void images_to_columns(const Stream& stream, const Columns& g, Index images, con
     const Quotient plane = divide(row.quotient, g.kernel_points);
     const Place at = place_of(row.remainder, g.output, g.axes);
     const Place tap = place_of(plane.remainder, g.kernel, g.axes);
-    Index offset = 0;
-    bool inside = true;
-    for (int a = 0; a < g.axes; ++a) {
-      const int position = at.at[a] * g.stride[a] - g.pad[a] + tap.at[a] * g.dilation[a];
-      inside = inside && position >= 0 && position < g.input[a];
-      offset = offset * g.input[a] + position;
-    }
-    columns[i] = inside ? from[plane.quotient * g.input_points + offset] : 0.0F;
+    const Index offset = input_of(g, at, tap, g.axes);
+    columns[i] = offset < 0 ? 0.0F : from[plane.quotient * g.input_points + offset];
   });
 }
 
@@ -47,16 +26,8 @@ void columns_to_images(const Stream& stream, const Columns& g, Index images, con
     const float* from = columns + plane.quotient * g.kernel_points * g.output_points;
     float sum = 0;
     for (Index k = 0; k < g.kernel_points; ++k) {
-      const Place tap = place_of(k, g.kernel, g.axes);
-      Index offset = 0;
-      bool reached = true;
-      for (int a = 0; a < g.axes; ++a) {
-        const int distance = point.at[a] + g.pad[a] - tap.at[a] * g.dilation[a];
-        const int output = distance / g.stride[a];
-        reached = reached && distance >= 0 && distance - output * g.stride[a] == 0 && output < g.output[a];
-        offset = offset * g.output[a] + output;
-      }
-      if (reached) sum += from[k * g.output_points + offset];
+      const Index offset = output_of(g, point, place_of(k, g.kernel, g.axes), g.axes);
+      if (offset >= 0) sum += from[k * g.output_points + offset];
     }
     to[i] = sum;
   });
@@ -205,7 +176,7 @@ void sample_pool(const Stream& stream, const Pool& g, const PassKey* pass, std::
     for (int h = w.top; h < w.bottom; ++h) {
       for (int v = w.left; v < w.right; ++v) sum += plane[h * g.input[1] + v];
     }
-    const float threshold = static_cast<float>(draw(pass, salt, i) >> 8) * 0x1.0p-24F * sum;
+    const float threshold = static_cast<float>(draw(pass, salt, divide(i, g.period).remainder) >> 8) * 0x1.0p-24F * sum;
     float reached = 0;
     int at = -1;
     for (int h = w.top; h < w.bottom && at < 0; ++h) {

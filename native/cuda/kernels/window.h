@@ -35,6 +35,7 @@ struct Pool {
   int pad[2];
   Index x_stride = 0;  // from one image to the next
   Index y_stride = 0;
+  Index period = 0;    // windows after which random numbers are the same again
   OLMP_KERNEL Index input_points() const { return static_cast<Index>(input[0]) * input[1]; }
   OLMP_KERNEL Index output_points() const { return static_cast<Index>(output[0]) * output[1]; }
   OLMP_KERNEL Index windows() const { return images * channels * output_points(); }

@@ -32,6 +32,7 @@ export function useCompressForm(suggested: OlmpSettings, layers: MaybeRefOrGette
   const { t } = useI18n()
   const settings = shallowRef<OlmpSettings>(structuredClone(suggested))
   const device = ref<'cpu' | 'cuda'>('cpu')
+  const tf32 = ref(false)
   const threads = ref(1)
   const checkpointing = shallowRef<Checkpointing>({ intervalIterations: null, keep: null })
   const wantsOwnLoss = ref(false)
@@ -77,6 +78,7 @@ export function useCompressForm(suggested: OlmpSettings, layers: MaybeRefOrGette
   function prefill(request: RunRequest): void {
     if (!isCycles(request.settings)) settings.value = structuredClone(request.settings)
     device.value = request.device
+    tf32.value = request.tf32 === true
     threads.value = request.threads
     checkpointing.value = {
       intervalIterations: request.checkpointIntervalIterations,
@@ -97,6 +99,7 @@ export function useCompressForm(suggested: OlmpSettings, layers: MaybeRefOrGette
   return {
     settings,
     device,
+    tf32,
     threads,
     checkpointing,
     effort,

@@ -12,21 +12,26 @@ const restMs = 350
 
 export function useRunCosts(
   projectId: string,
-  place: { device: Ref<'cpu' | 'cuda'>; threads: Ref<number>; ready: Ref<boolean> },
+  place: { device: Ref<'cpu' | 'cuda'>; tf32: Ref<boolean>; threads: Ref<number>; ready: Ref<boolean> },
   layers: Ref<LayerFact[]>,
 ) {
-  const { pending, error, result, run } = useLatest((device: 'cpu' | 'cuda', threads: number) =>
-    call('compress:estimate', { projectId, device, threads }),
+  const { pending, error, result, run } = useLatest(
+    (device: 'cpu' | 'cuda', tf32: boolean, threads: number) =>
+      call('compress:estimate', { projectId, device, tf32: tf32 && device === 'cuda', threads }),
   )
   const isFitting = computed(
     () => Number.isInteger(place.threads.value) && place.threads.value >= 1 && place.threads.value <= 256,
   )
 
   function measure(): void {
-    if (place.ready.value && isFitting.value) void run(place.device.value, place.threads.value)
+    if (place.ready.value && isFitting.value)
+      void run(place.device.value, place.tf32.value, place.threads.value)
   }
 
-  watchDebounced([place.device, place.threads, place.ready], measure, { debounce: restMs, immediate: true })
+  watchDebounced([place.device, place.tf32, place.threads, place.ready], measure, {
+    debounce: restMs,
+    immediate: true,
+  })
 
   function estimateOf(settings: OlmpSettings): RunEstimate | null {
     const { value: costs } = result

@@ -60,6 +60,7 @@ export class FakeSession implements Session {
   readonly trainOutputs = ['accuracy', 'loss']
   readonly testOutputs = ['accuracy', 'loss']
   readonly memoryBytes = 0
+  readonly batchParts = { train: 1, test: 1 }
   iteration = 0
   calls: FakeCall[] = []
   /** Called before every training step; for stops and divergence. */

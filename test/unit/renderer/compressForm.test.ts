@@ -79,6 +79,7 @@ describe('estimateRun', () => {
     evaluationMs: 0.5,
     testMs: 100,
     memoryBytes: 1,
+    gpu: null,
     besideRun: false,
   }
   const layers = [
