@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs'
 import { AppError } from '../net/errors'
 import { BinaryFile, type WireField } from './binaryFile'
 import { readBlob } from './blobs'
-import { isHdf5, readHdf5SolverState, readHdf5Weights } from './hdf5'
+import { isHdf5 } from './hdf5Signature'
 import type { ReadOptions, SolverStateFile, WeightBlob, WeightFile, WeightLayer } from './model'
 import { caffeRoot } from './proto'
 import { v2TypeName } from './upgrade'
@@ -107,12 +107,13 @@ function readBinaryWeights(path: string, options: ReadOptions): WeightFile {
 /** Reads the index of a .caffemodel (V0, V1 or V2 layers) or .caffemodel.h5.
  *  Throws AppError 'unreadable-file', 'truncated-file', 'corrupt-file' or 'not-a-caffemodel'. */
 export async function readWeights(path: string, options: ReadOptions = {}): Promise<WeightFile> {
-  return isHdf5(path) ? readHdf5Weights(path, options) : readBinaryWeights(path, options)
+  if (isHdf5(path)) return (await import('./hdf5')).readHdf5Weights(path, options)
+  return readBinaryWeights(path, options)
 }
 
 /** Reads a .solverstate or .solverstate.h5. Same errors; 'not-a-solverstate' where it holds no iteration. */
 export async function readSolverState(path: string, options: ReadOptions = {}): Promise<SolverStateFile> {
-  if (isHdf5(path)) return readHdf5SolverState(path, options)
+  if (isHdf5(path)) return (await import('./hdf5')).readHdf5SolverState(path, options)
   return withFile(path, options, (file, store) => {
     const state: SolverStateFile = {
       file: path,

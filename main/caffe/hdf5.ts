@@ -1,34 +1,14 @@
 // Caffe's HDF5 snapshots: /data/<layer>/<blob> in weights; /iter, /learned_net, /current_step, /history/<n> in states.
 // Values are copied out, because an HDF5 dataset need not lie in one piece.
 
-import { closeSync, openSync, readSync } from 'node:fs'
 import h5wasm, { Dataset, type File as Hdf5File, Group } from 'h5wasm/node'
 import { AppError } from '../net/errors'
 import { count } from '../net/graph'
 import type { ReadOptions, SolverStateFile, WeightBlob, WeightFile, WeightLayer } from './model'
 import { ValueStore } from './valueStore'
 
-const signature = Buffer.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])
 // elements copied at once
 const chunkElements = 1 << 20
-
-/** By content: names are not to be trusted, and libhdf5 complains aloud about other files. */
-export function isHdf5(path: string): boolean {
-  let descriptor: number
-  try {
-    descriptor = openSync(path, 'r')
-  } catch {
-    return false
-  }
-  try {
-    const head = Buffer.alloc(signature.length)
-    return readSync(descriptor, head, 0, head.length, 0) === head.length && head.equals(signature)
-  } catch {
-    return false
-  } finally {
-    closeSync(descriptor)
-  }
-}
 
 function numericOrder(a: string, b: string): number {
   return Number(a) - Number(b)

@@ -3,6 +3,7 @@
 // cuda or cuda-tf32.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -16,15 +17,32 @@ using namespace olmp;
 
 constexpr int kCandidates = 10;  // the population of the published experiment
 
-// Rates by which each layer keeps about this share, a little different for each candidate. The weights are spread evenly
-// between -2 mu and 2 mu, and of a net without masks those above 0.9 times the threshold are kept.
-std::vector<double> rates_of(const std::vector<LayerMoments>& moments, double share) {
+// Magnitudes of a layer, weights and biases together, ascending.
+std::vector<std::vector<float>> magnitudes(const Session& session) {
+  std::vector<std::vector<float>> layers(session.prunable_layers().size());
+  for (std::size_t p = 0; p < session.parameters().all().size(); ++p) {
+    const int layer = session.parameters().all()[p]->prunable;
+    if (layer < 0) continue;
+    for (const float value : session.get_parameter(p, ParameterPart::kValue)) {
+      layers[static_cast<std::size_t>(layer)].push_back(std::abs(value));
+    }
+  }
+  for (auto& layer : layers) std::sort(layer.begin(), layer.end());
+  return layers;
+}
+
+// Rates by which each layer keeps about this share, a little different for each candidate: of a net without masks what is
+// above 0.9 times the threshold is kept.
+std::vector<double> rates_of(const Session& session, const std::vector<LayerMoments>& moments, double share) {
   Random random(7);
+  const auto sorted = magnitudes(session);
   std::vector<double> rates;
   for (int candidate = 0; candidate < kCandidates; ++candidate) {
-    for (const LayerMoments& layer : moments) {
-      const double kept = share * random.uniform(0.8F, 1.2F);
-      rates.push_back((2 * (1 - std::min(kept, 1.0)) / 0.9 - 1) * layer.mu / layer.sigma);
+    for (std::size_t layer = 0; layer < moments.size(); ++layer) {
+      const double kept = std::min(1.0, share * random.uniform(0.8F, 1.2F));
+      const auto n = static_cast<double>(sorted[layer].size());
+      const auto place = static_cast<std::size_t>(std::min(n - 1, std::floor(n * (1 - kept))));
+      rates.push_back((static_cast<double>(sorted[layer][place]) / 0.9 - moments[layer].mu) / moments[layer].sigma);
     }
   }
   return rates;
@@ -49,7 +67,7 @@ int run(const nlohmann::json& graph, double share, int threads, int repetitions,
   place("label", batch, [&] { return static_cast<float>(random.next() % 10); });
 
   session.set_moments(session.compute_moments());
-  const std::vector<double> rates = rates_of(session.compute_moments(), share);
+  const std::vector<double> rates = rates_of(session, session.compute_moments(), share);
   std::int64_t total = 0;
   for (const KeptCounts& layer : session.kept_counts()) total += layer.weights + layer.biases;
   std::vector<double> micros;

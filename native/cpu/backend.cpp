@@ -1,11 +1,13 @@
 #include <omp.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "cpu/fused_net.h"
 #include "cpu/isa.h"
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/lane_gradient.h"
 #include "cpu/kernels/lanes.h"
 #include "cpu/kernels/rank_select.h"
 #include "cpu/parallel.h"
@@ -22,6 +24,10 @@ const Kernels& cpu_kernels() {
 
 const RankKernels& cpu_rank_kernels() {
   return cpu_isa() == CpuIsa::kAvx512 ? avx512::rank_kernels() : avx2::rank_kernels();
+}
+
+const LaneGradientKernels& cpu_lane_gradient_kernels() {
+  return cpu_isa() == CpuIsa::kAvx512 ? avx512::lane_gradient_kernels() : avx2::lane_gradient_kernels();
 }
 
 const LaneKernels& cpu_lane_kernels() {
@@ -83,18 +89,18 @@ class CpuBackend final : public Backend {
       for (std::int64_t at = begin; at < end; at += kUpdateBlock) {
         const std::int64_t size = std::min(kUpdateBlock, end - at);
         kernels_.update(rule, value + at, diff + at, history + at, history2 == nullptr ? nullptr : history2 + at, size);
-        kernels_.multiply(masked + at, value + at, mask + at, size);
+        kernels_.keep_masked(masked + at, value + at, mask + at, size);
       }
     });
   }
 
   double sum_of_squares(const float* values, std::int64_t n) override {
-    std::vector<double> parts(blocks(n));
+    sums_.resize(blocks(n));
     for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
-      parts[block] = kernels_.sum_of_squares(values + begin, size);
+      sums_[block] = kernels_.sum_of_squares(values + begin, size);
     });
     double sum = 0;
-    for (const double part : parts) sum += part;
+    for (const double part : sums_) sum += part;
     return sum;
   }
 
@@ -114,13 +120,30 @@ class CpuBackend final : public Backend {
 
   std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) override {
     const MaskLimits limits(threshold);
-    std::vector<std::int64_t> kept(blocks(n));
+    kept_.resize(blocks(n));
     for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
-      kept[block] = kernels_.update_mask(mask + begin, values + begin, limits.prune_at, limits.keep_above, size);
+      kept_[block] = kernels_.update_mask(mask + begin, values + begin, limits.prune_at, limits.keep_above, size);
     });
     std::int64_t total = 0;
-    for (const std::int64_t part : kept) total += part;
+    for (const std::int64_t part : kept_) total += part;
     return total;
+  }
+
+  bool remask(Parameter& parameter, float threshold) override {
+    const MaskLimits limits(threshold);
+    const std::int64_t n = parameter.tensor.count();
+    float* masked = parameter.masked_buffer.get();
+    kept_.resize(blocks(n));
+    changed_.resize(blocks(n));
+    for_blocks(n, [&](std::size_t block, std::int64_t begin, std::int64_t size) {
+      bool any = false;
+      kept_[block] = kernels_.remask(parameter.mask + begin, masked + begin, parameter.tensor.data + begin, limits.prune_at,
+                                    limits.keep_above, size, any);
+      changed_[block] = any ? 1 : 0;
+    });
+    parameter.kept = 0;
+    for (const std::int64_t part : kept_) parameter.kept += part;
+    return std::find(changed_.begin(), changed_.end(), 1) != changed_.end();
   }
 
   void multiply(float* out, const float* a, const float* b, std::int64_t n) override {
@@ -157,6 +180,10 @@ class CpuBackend final : public Backend {
   int threads_;
   const Kernels& kernels_;
   LayerRegistry layers_;
+  // Parts of sums, by block.
+  std::vector<std::int64_t> kept_;
+  std::vector<std::uint8_t> changed_;
+  std::vector<double> sums_;
 };
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "cpu/fused_net.h"
+#include "cpu/fused_product.h"
+#include "cpu/kernels/kernels.h"
 #include "cpu/kernels/lanes.h"
 #include "cpu/lane_net.h"
 #include "cpu/lane_population.h"
@@ -18,8 +20,9 @@
 namespace olmp {
 namespace {
 
-// Share of the multiplications of the dense net below which the lists are faster (bench/sparse_step with densities given).
-constexpr double kCrossover = 0.2;
+// Where lists beat the dense layers, in multiplications per image (bench/sparse_step with densities given): one by a list takes
+// about as long as so many dense ones.
+constexpr double kListed = 3.5;
 // Vectors of images in a block: enough to keep the multipliers of an inner product busy, few enough to leave the blobs of a
 // small net in the second-level cache.
 constexpr int kBlockVectors = 4;
@@ -40,44 +43,41 @@ struct Work {
   std::vector<float> losses;
   std::vector<float> probabilities;
   std::vector<std::int32_t> better;
-  std::vector<float> gradients;  // of all products: weights, then biases
+  std::vector<float> gradients;  // of one product after another
+  std::vector<float> scratch;
 };
 
 class CpuFusedNet final : public FusedNet {
  public:
   CpuFusedNet(std::unique_ptr<LaneNet> net, std::vector<LayerContext> layers, int threads, bool learns)
       : net_(std::move(net)), layers_(std::move(layers)), threads_(threads), learns_(learns) {
-    for (const LaneNet::Product& product : net_->products()) {
-      const LayerContext& layer = layers_[product.layer];
-      Product own(product.list.empty());
-      own.weights = layer.parameters[0];
-      own.bias = layer.parameters.size() > 1 ? layer.parameters[1] : nullptr;
-      own.learns = learns_ && layer.parameter_gradients;
-      for (int output = 0; output < product.list.product().outputs; ++output) own.outputs.push_back(output);
+    products_.reserve(net_->products().size());
+    for (const auto& layer : net_->layers()) {
+      if (layer->product() == nullptr) continue;
+      const LaneNet::Product& product = net_->products()[layer->product()->index()];
+      const LayerContext& described = layers_[product.layer];
       dense_products_ += product.dense_products;
-      products_.push_back(std::move(own));
+      products_.emplace_back(product, *layer->product(), described, learns_ && described.parameter_gradients);
     }
     weights_.resize(products_.size());
+    kept_biases_.resize(products_.size());
+    for (const FusedProduct& product : products_) lists_.push_back(&product.list());
     for (const LaneNet::Judge& judge : net_->judges()) {
       if (judge.loss) loss_.emplace(layers_[judge.layer]);
     }
   }
 
   bool suits() override {
-    bool changed = blocks_.empty();
-    for (const Product& product : products_) {
-      if (learns_ && !is_frozen(product)) return false;
-      changed = changed || product.weights->mask_version != product.version;
-    }
-    if (changed) choose();
+    const bool open = std::any_of(products_.begin(), products_.end(), [](const FusedProduct& one) { return one.open(); });
+    const bool listed = std::all_of(products_.begin(), products_.end(), [](const FusedProduct& one) { return one.listed(); });
+    if (listed && open == open_ && !blocks_.empty()) return suits_;
+    open_ = open;
+    suits_ = choose();
     return suits_;
   }
 
   void forward() override {
-    for (std::size_t p = 0; p < products_.size(); ++p) {
-      products_[p].list.gather(products_[p].weights->effective);
-      weights_[p] = {products_[p].list.product(), products_[p].bias == nullptr ? nullptr : products_[p].bias->effective};
-    }
+    for (std::size_t p = 0; p < products_.size(); ++p) weights_[p] = products_[p].begin_pass();
     read_labels();
     for_blocks([&](Work& work) {
       work.block.load(net_->input().data + work.first * net_->input_points());
@@ -100,14 +100,26 @@ class CpuFusedNet final : public FusedNet {
                                           teacher.weight, teacher.temperature, loss_scale(), work.block.diff(net_->logits()));
       propagate(work, false);
     });
-    add_gradients([&](const Product&, Parameter& parameter, const std::vector<std::int32_t>& places, std::size_t from) {
-      const float factor = begin_gradient(parameter);
-      float* diff = parameter.tensor.diff;
+    for (FusedProduct& product : products_) {
+      if (product.open()) product.begin_open_gradients(lane_blocks_, threads_);
+    }
+    hand_over(false, [&](Parameter& parameter, const std::vector<std::int32_t>& places, const float* sums) {
+      const float factor = parameter.frozen ? begin_gradient(parameter) : 1.0F;  // others were begun above
+      float* diff = parameter.gathered != nullptr ? parameter.gathered->diff.data() : parameter.tensor.diff;
+      const bool side_by_side = parameter.gathered != nullptr;
       for (std::size_t i = 0; i < places.size(); ++i) {
-        float& total = diff[places[i]];
-        total = factor == 0.0F ? sum_[from + i] : total + sum_[from + i];  // what a cleared diff holds may be a NaN
+        float& total = diff[side_by_side ? i : static_cast<std::size_t>(places[i])];
+        total = factor == 0.0F ? sums[i] : total + sums[i];  // what a cleared diff holds may be a NaN
       }
     });
+  }
+
+  std::vector<Parameter*> gatherable() const override {
+    std::vector<Parameter*> parameters;
+    for (const FusedProduct& product : products_) {
+      if (product.gatherable() != nullptr) parameters.push_back(product.gatherable());
+    }
+    return parameters;
   }
 
   void add_squared_gradients(Random& random, const SquareSums& sums) override {
@@ -122,10 +134,10 @@ class CpuFusedNet final : public FusedNet {
       work.labels = given;
       propagate(work, true);
     });
-    add_gradients([&](const Product&, Parameter& parameter, const std::vector<std::int32_t>& places, std::size_t from) {
+    hand_over(true, [&](Parameter& parameter, const std::vector<std::int32_t>& places, const float* squares) {
       float* to = sums(parameter);
       if (to == nullptr) return;
-      for (std::size_t i = 0; i < places.size(); ++i) to[places[i]] += sum_[from + i];
+      for (std::size_t i = 0; i < places.size(); ++i) to[places[i]] += squares[i];
     });
   }
 
@@ -144,60 +156,47 @@ class CpuFusedNet final : public FusedNet {
   }
 
  private:
-  struct Product {
-    explicit Product(SparseWeights empty) : list(std::move(empty)) {}
-    SparseWeights list;
-    Parameter* weights = nullptr;
-    Parameter* bias = nullptr;  // null: none
-    bool learns = false;
-    std::uint64_t version = 0;  // of the listed mask
-    std::vector<std::int32_t> outputs;  // all of them
-    std::size_t first = 0;              // of its gradients in Work::gradients
-    // Outputs whose bias learns.
-    const std::vector<std::int32_t>& biases() const { return bias->frozen ? bias->kept_places : outputs; }
-  };
-
   struct Loss {
     explicit Loss(const LayerContext& layer)
-        : normalization(layer.params, layer.name),
-          weight(layer.loss_weights.at(0)),
-          ignored(read_ignore_label(layer.params)),
-          name(layer.name) {}
+        : normalization(layer.params, layer.name), weight(layer.loss_weights.at(0)) {}
     Normalization normalization;
     float weight;
-    std::optional<int> ignored;
-    std::string name;
   };
 
-  static bool is_frozen(const Product& product) {
-    return !product.learns || (product.weights->frozen && (product.bias == nullptr || product.bias->frozen));
+  // After a change of masks: makes the lists, and tells whether they are to be used. They cost little beside a dense pass, but
+  // are not made where what is kept tells already.
+  bool choose() {
+    if (blocks_.empty()) make_blocks();
+    const double passes = !learns_ ? 1 : open_ ? 2 : 3;  // of a list: forward, gradients of the input and of the weights
+    double listed = 0;
+    for (const FusedProduct& product : products_) {
+      if (product.open() && !product.can_be_open()) return false;
+      listed += kListed * passes * static_cast<double>(product.kept_products());
+    }
+    const double dense = (learns_ ? 3.0 : 1.0) * static_cast<double>(dense_products_);
+    if (listed >= dense) return false;
+    for (FusedProduct& product : products_) product.list_kept();
+    if (!learns_) return true;
+    if (open_) find_live();
+    std::size_t gradients = 0;
+    std::size_t scratch = 0;
+    for (const FusedProduct& product : products_) {
+      gradients += product.gradient_floats();
+      scratch = std::max(scratch, product.scratch_floats());
+      if (open_) listed += static_cast<double>(product.live_products());
+    }
+    if (listed >= dense) return false;
+    for (Work& work : blocks_) {
+      work.gradients.resize(gradients);
+      work.scratch.resize(scratch);
+    }
+    return true;
   }
 
-  // After a change of masks: whether the lists are to be used, and the lists.
-  void choose() {
-    std::int64_t kept_products = 0;
-    for (const Product& product : products_) {
-      const Parameter& weights = *product.weights;
-      const std::int64_t kept = weights.mask == nullptr ? weights.tensor.count() : weights.kept;
-      kept_products += kept * product.list.product().points();
-    }
-    suits_ = static_cast<double>(kept_products) < kCrossover * static_cast<double>(dense_products_);
-    if (!suits_) {
-      for (Product& product : products_) product.version = product.weights->mask_version;
-      if (blocks_.empty()) make_blocks();
-      return;
-    }
-    std::size_t gradients = 0;
-    for (Product& product : products_) {
-      product.list.select(product.weights->mask);
-      product.version = product.weights->mask_version;
-      product.first = gradients;
-      gradients += static_cast<std::size_t>(product.list.kept()) + product.outputs.size();
-    }
-    if (blocks_.empty()) make_blocks();
-    if (!learns_) return;
-    for (Work& work : blocks_) work.gradients.resize(gradients);
-    sum_.resize(gradients);
+  void find_live() {
+    for (std::size_t p = 0; p < products_.size(); ++p) products_[p].kept_biases(kept_biases_[p]);
+    find_liveness(net_->products(), lists_, kept_biases_, live_);
+    for (std::size_t p = 0; p < products_.size(); ++p) products_[p].set_liveness(live_[p]);
   }
 
   void make_blocks() {
@@ -213,6 +212,7 @@ class CpuFusedNet final : public FusedNet {
       const std::int64_t end = std::min(batch, vectors * (b + 1) / count * lanes);
       blocks_.emplace_back(*net_, static_cast<int>(first), static_cast<int>(end - first), learns_);
     }
+    for (Work& work : blocks_) lane_blocks_.push_back(&work.block);
   }
 
   template <typename Body>
@@ -276,37 +276,31 @@ class CpuFusedNet final : public FusedNet {
 
   // From the logits' diff back to the first product that learns.
   void propagate(Work& work, bool squared) const {
-    std::size_t first = products_.size();
-    for (std::size_t p = products_.size(); p-- > 0;) first = products_[p].learns ? p : first;
-    if (first == products_.size()) return;
+    const auto first = std::find_if(products_.begin(), products_.end(), [](const FusedProduct& one) { return one.learns(); });
+    if (first == products_.end()) return;
     for (auto layer = net_->layers().rbegin(); layer != net_->layers().rend(); ++layer) {
-      const LaneProduct* lane = (*layer)->product();
-      if (lane != nullptr && products_[lane->index()].learns) {
-        const Product& product = products_[lane->index()];
-        float* to = work.gradients.data() + product.first;
-        lane->weight_gradients(work.block, weights_, squared, to);
-        if (product.bias != nullptr) {
-          lane->bias_gradients(work.block, weights_, product.biases(), squared, to + product.list.kept());
-        }
-      }
-      if (lane != nullptr && lane->index() == first) return;
+      if ((*layer)->product() == &first->lane()) break;
       (*layer)->backward(work.block, weights_);
+    }
+    float* to = work.gradients.data();
+    for (const FusedProduct& product : products_) {
+      if (!product.learns()) continue;
+      product.block_gradients(work.block, squared, work.scratch.data(), to);
+      to += product.gradient_floats();
     }
   }
 
   // Sums the blocks' gradients, in order, and hands them over by parameter.
   template <typename Take>
-  void add_gradients(const Take& take) {
-    std::copy(blocks_.front().gradients.begin(), blocks_.front().gradients.end(), sum_.begin());
+  void hand_over(bool squared, const Take& take) {
+    std::vector<float>& sums = blocks_.front().gradients;
     for (std::size_t b = 1; b < blocks_.size(); ++b) {
-      const std::vector<float>& part = blocks_[b].gradients;
-      for (std::size_t i = 0; i < sum_.size(); ++i) sum_[i] += part[i];
+      cpu_kernels().add(sums.data(), blocks_[b].gradients.data(), static_cast<std::int64_t>(sums.size()));
     }
-    for (const Product& product : products_) {
-      if (!product.learns) continue;
-      take(product, *product.weights, product.list.positions(), product.first);
-      if (product.bias == nullptr) continue;
-      take(product, *product.bias, product.biases(), product.first + static_cast<std::size_t>(product.list.kept()));
+    const float* from = sums.data();
+    for (const FusedProduct& product : products_) {
+      product.hand_over(squared, from, take);
+      from += product.gradient_floats();
     }
   }
 
@@ -314,13 +308,18 @@ class CpuFusedNet final : public FusedNet {
   std::vector<LayerContext> layers_;
   int threads_;
   bool learns_;
-  std::vector<Product> products_;
+  std::vector<FusedProduct> products_;
   std::vector<LaneWeights> weights_;  // of the pass under way
   std::optional<Loss> loss_;
   std::int64_t dense_products_ = 0;
   bool suits_ = false;
+  bool open_ = false;  // some product is
   std::vector<Work> blocks_;
-  std::vector<float> sum_;
+  std::vector<LaneBlock*> lane_blocks_;  // theirs
+  // What is found anew whenever masks change, by product.
+  std::vector<const SparseWeights*> lists_;
+  std::vector<std::vector<bool>> kept_biases_;
+  std::vector<Liveness> live_;
   std::int64_t valid_ = 0;  // labels that are not ignored
   const Teacher* teacher_ = nullptr;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/lane_gradient.h"
 #include "cpu/kernels/lanes.h"
 
 namespace olmp {
@@ -86,18 +87,25 @@ void LaneProduct::backward(LaneBlock& block, const std::vector<LaneWeights>& wei
   });
 }
 
-void LaneProduct::weight_gradients(LaneBlock& block, const std::vector<LaneWeights>& weights, bool squared,
-                                   float* dw) const {
+void LaneProduct::weight_gradients(LaneBlock& block, const SparseProduct& list, bool squared, float* dw) const {
   const SparseKernels& kernels = cpu_sparse_kernels();
   const auto work = squared ? kernels.squared_weights : kernels.backward_weights;
-  work(weights[index()].product, block.range(), block.data(input_slot()), block.diff(to_), corners(block), dw);
+  work(list, block.range(), block.data(input_slot()), block.diff(to_), corners(block), dw);
 }
 
-void LaneProduct::bias_gradients(LaneBlock& block, const std::vector<LaneWeights>& weights,
-                                 const std::vector<std::int32_t>& outputs, bool squared, float* db) const {
+void LaneProduct::part_gradients(LaneBlock& block, const SparseWeights& weights, const SparseWeights::Part& part,
+                                 float* scratch, float* dw) const {
+  const LaneGradient gradient{weights.product(), part.outputs.data(), static_cast<std::int64_t>(part.outputs.size()),
+                              part.offsets.data(), static_cast<std::int64_t>(part.offsets.size())};
+  cpu_lane_gradient_kernels().weights(gradient, block.lanes(), block.data(input_slot()), block.diff(to_), corners(block),
+                                      scratch, dw);
+}
+
+void LaneProduct::bias_gradients(LaneBlock& block, const SparseProduct& list, const std::vector<std::int32_t>& outputs,
+                                 bool squared, float* db) const {
   const SparseKernels& kernels = cpu_sparse_kernels();
   const auto work = squared ? kernels.squared_bias : kernels.backward_bias;
-  const std::int64_t points = weights[index()].product.points() / (pooled_ ? 4 : 1);
+  const std::int64_t points = list.points() / (pooled_ ? 4 : 1);
   work(outputs.data(), static_cast<std::int64_t>(outputs.size()), points, block.range(), block.diff(to_), db);
 }
 

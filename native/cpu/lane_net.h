@@ -97,15 +97,18 @@ class LaneProduct final : public LaneLayer {
   const LaneProduct* product() const override { return this; }
   void forward(LaneBlock& block, const std::vector<LaneWeights>& weights) const override;
   void backward(LaneBlock& block, const std::vector<LaneWeights>& weights) const override;
-  // The gradients over the block's images, by kept weight; and by output listed. `squared`: the sums of the squares of each
+  int input_slot() const { return padding_.slot < 0 ? from_ : padding_.slot; }
+  // The gradients over the block's images, by listed weight; and by output listed. `squared`: the sums of the squares of each
   // image's own instead.
-  void weight_gradients(LaneBlock& block, const std::vector<LaneWeights>& weights, bool squared, float* dw) const;
-  void bias_gradients(LaneBlock& block, const std::vector<LaneWeights>& weights, const std::vector<std::int32_t>& outputs,
-                      bool squared, float* db) const;
+  void weight_gradients(LaneBlock& block, const SparseProduct& list, bool squared, float* dw) const;
+  // Of a convolution: dw (outputs, offsets) of the part.
+  void part_gradients(LaneBlock& block, const SparseWeights& weights, const SparseWeights::Part& part, float* scratch,
+                      float* dw) const;
+  void bias_gradients(LaneBlock& block, const SparseProduct& list, const std::vector<std::int32_t>& outputs, bool squared,
+                      float* db) const;
   // Among the chain's products.
   std::size_t index() const { return static_cast<std::size_t>(index_); }
  private:
-  int input_slot() const { return padding_.slot < 0 ? from_ : padding_.slot; }
   std::int8_t* corners(LaneBlock& block) const { return pooled_ ? block.corners(to_) : nullptr; }
   // Calls body(point in the padded input, point in the input).
   template <typename Body>
@@ -124,6 +127,8 @@ class LaneNet {
     std::size_t layer = 0;
     SparseWeights list;               // empty
     std::int64_t dense_products = 0;  // multiplications per image with all weights kept
+    // Inputs of it (SparseWeights::input_channel) to an output of the product before.
+    int inputs_per_output = 1;
   };
   // A SoftmaxWithLoss or an Accuracy on the logits.
   struct Judge {

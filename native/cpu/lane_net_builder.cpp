@@ -1,4 +1,5 @@
 // Which nets are chains that can be worked out with the batch innermost, and how.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -120,7 +121,9 @@ class LaneNet::Builder {
     const int index = static_cast<int>(net_->products_.size());
     const int to = add_slot(top.inner(1), pooled ? Marks::kCorners : Marks::kNone);
     append(std::make_unique<LaneProduct>(last_slot(), to, index, points, padding, pooled), top);
-    net_->products_.push_back({l, std::move(list), dense_products});
+    const int inputs = list.input_channels();
+    const int before = index == 0 ? inputs : net_->products_.back().list.product().outputs;
+    net_->products_.push_back({l, std::move(list), dense_products, std::max(1, inputs / before)});
     return true;
   }
 

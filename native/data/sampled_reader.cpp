@@ -8,6 +8,7 @@
 
 #include "data/augmentation.h"
 #include "data/batch_reader.h"
+#include "data/byte_array.h"
 #include "data/datum.h"
 #include "data/lmdb_reader.h"
 #include "data/pixels.h"
@@ -16,6 +17,9 @@
 
 namespace olmp {
 namespace {
+
+constexpr std::uint64_t kItemsAhead = 6;
+constexpr std::size_t kCacheLine = 64;
 
 struct Part {
   std::uint64_t first = 0;
@@ -84,6 +88,7 @@ class SampledReader final : public BatchReader {
     batch.items.resize(batch.labels.size());
     for (std::size_t i = 0; i < batch.labels.size() && !stopping; ++i) {
       const std::uint64_t item = order()[position_];
+      if (part_.augmented && position_ + kItemsAhead < entries()) fetch(order()[position_ + kItemsAhead]);
       load(item);
       transformer_.apply(datum_, {reader_.file(), key_}, random_, batch.data.data() + i * size);
       batch.labels[i] = static_cast<float>(datum_.label);
@@ -108,6 +113,16 @@ class SampledReader final : public BatchReader {
       order_epoch_ = epoch_;
     }
     return order_;
+  }
+
+  // Has a copy brought into the cache: they lie in memory in another order than they are read in.
+  void fetch(std::uint64_t item) const {
+#ifdef __GNUC__
+    const std::uint8_t* from = copies_.data() + item * copy_size_;
+    for (std::size_t byte = 0; byte < copy_size_; byte += kCacheLine) __builtin_prefetch(from + byte);
+#else
+    (void)item;
+#endif
   }
 
   void load(std::uint64_t item) {
@@ -137,9 +152,9 @@ class SampledReader final : public BatchReader {
     copy_size_ = static_cast<std::size_t>(copy_shape_[0]) * static_cast<std::size_t>(copy_shape_[1]) *
                  static_cast<std::size_t>(copy_shape_[2]);
     const auto copies = static_cast<std::uint64_t>(part_.augmentation.copies);
-    std::vector<std::uint8_t> made;
+    ByteArray made;
     try {
-      made.resize(entries() * copy_size_);
+      made = ByteArray(entries() * copy_size_);
       labels_.resize(part_.count);
     } catch (const std::exception&) {
       throw Error("out-of-memory", "there is not enough memory for " + std::to_string(entries()) +
@@ -183,7 +198,7 @@ class SampledReader final : public BatchReader {
   std::uint64_t order_epoch_ = 0;
   std::array<int, 3> copy_shape_{};
   std::size_t copy_size_ = 0;
-  std::vector<std::uint8_t> copies_;  // (count, copies, C, H, W)
+  ByteArray copies_;          // (count, copies, C, H, W)
   std::vector<int> labels_;           // (count)
 };
 

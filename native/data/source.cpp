@@ -2,7 +2,6 @@
 #include "engine/data_source.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -71,6 +70,14 @@ class OrderedReader final : public BatchReader {
   std::uint64_t position_ = 0;
 };
 
+// Batches that are prepared ahead: few large ones, or many small ones, so that the threads seldom wake each other for little.
+constexpr std::int64_t kFloatsAhead = 1 << 20;
+constexpr std::int64_t kMostAhead = 16;
+
+std::size_t batches_ahead(std::int64_t floats) {
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(kFloatsAhead / std::max<std::int64_t>(1, floats), 2, kMostAhead));
+}
+
 class PrefetchedSource final : public DataSource {
  public:
   PrefetchedSource(std::unique_ptr<BatchReader> reader, std::int64_t batch_size)
@@ -79,13 +86,15 @@ class PrefetchedSource final : public DataSource {
         entries_(reader_->entries()),
         state_(reader_->state()) {
     if (batch_size <= 0) throw Error("unsupported", "batch_size must be positive");
+    const std::int64_t floats = batch_size * count(item_shape_);
     try {
+      batches_.resize(batches_ahead(floats));
       for (auto& batch : batches_) {
-        batch.data.resize(static_cast<std::size_t>(batch_size * count(item_shape_)));
+        batch.data.resize(static_cast<std::size_t>(floats));
         batch.labels.resize(static_cast<std::size_t>(batch_size));
       }
     } catch (const std::exception&) {
-      throw Error("out-of-memory", "there is not enough memory for two batches of " + std::to_string(batch_size));
+      throw Error("out-of-memory", "there is not enough memory to read batches ahead, of " + std::to_string(batch_size));
     }
   }
 
@@ -111,11 +120,13 @@ class PrefetchedSource final : public DataSource {
     state_ = batch.after;
     items_ = batch.items;
     ++taken_;
+    bool wake = false;
     {
       const std::lock_guard lock(mutex_);
       --ready_;
+      wake = ready_ == batches_.size() / 2;
     }
-    changed_.notify_one();
+    if (wake) changed_.notify_one();
   }
 
   void restore(const DataSourceState& state) override {
@@ -150,7 +161,8 @@ class PrefetchedSource final : public DataSource {
     for (std::size_t filled = 0;; ++filled) {
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return stopping_ || ready_ < batches_.size(); });
+        // Once full, it rests until half of them are taken.
+        if (ready_ == batches_.size()) changed_.wait(lock, [this] { return stopping_ || ready_ <= batches_.size() / 2; });
         if (stopping_) return;
       }
       Batch& batch = batches_[filled % batches_.size()];
@@ -174,7 +186,7 @@ class PrefetchedSource final : public DataSource {
   std::uint64_t entries_;
   DataSourceState state_;
   std::vector<std::uint64_t> items_;
-  std::array<Batch, 2> batches_;
+  std::vector<Batch> batches_;
   std::size_t taken_ = 0;
 
   std::mutex mutex_;

@@ -67,7 +67,7 @@ class Backend {
   // value -= step(rule, diff, history, history2); diff is left as it was.
   virtual void update(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
                       std::int64_t n) = 0;
-  // The same of a masked parameter, and masked = value * mask.
+  // The same of a masked parameter, and masked = value * mask; masked is 0 already where the mask is.
   virtual void update_masked(const UpdateRule& rule, float* value, const float* diff, float* history, float* history2,
                              const float* mask, float* masked, std::int64_t n) {
     update(rule, value, diff, history, history2, n);
@@ -81,6 +81,14 @@ class Backend {
   // kNotCounted where counting would make the host wait: it is then counted when it is asked for.
   static constexpr std::int64_t kNotCounted = -1;
   virtual std::int64_t update_mask(float* mask, const float* values, float threshold, std::int64_t n) = 0;
+  // The same of a parameter, whose masked values are kept up to date with it. Returns whether an element of the mask may have
+  // changed.
+  virtual bool remask(Parameter& parameter, float threshold) {
+    const std::int64_t n = parameter.tensor.count();
+    parameter.kept = update_mask(parameter.mask, parameter.tensor.data, threshold, n);
+    multiply(parameter.masked_buffer.get(), parameter.tensor.data, parameter.mask, n);
+    return true;
+  }
   virtual void multiply(float* out, const float* a, const float* b, std::int64_t n) = 0;
 
   // Null where the host itself computes, and has nothing to wait for.

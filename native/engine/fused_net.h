@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "engine/layer.h"
 
@@ -16,14 +17,17 @@ class FusedNet {
  public:
   virtual ~FusedNet() = default;
 
-  // Whether the masks as they are allow it (a net that learns needs frozen ones: gradients are those of kept values alone)
-  // and make it the faster way. By the masks alone, so that a run that is taken up again goes the same way.
+  // Whether the masks as they are make it the faster way. By the masks alone, so that a run that is taken up again goes the
+  // same way.
   virtual bool suits() = 0;
   // From the batch in the net's inputs to its outputs, which are written as the layers would write them. Blobs between are
   // not.
   virtual void forward() = 0;
-  // After a forward() of a net that learns: adds to the parameters' diffs at the kept places.
+  // After a forward() of a net that learns: adds to the parameters' diffs, at the kept places of frozen ones.
   virtual void backward() = 0;
+  // Of a net that learns: the frozen parameters whose kept elements it takes from, and whose gradients it adds to,
+  // Parameter::gathered where they are.
+  virtual std::vector<Parameter*> gatherable() const = 0;
   // After a forward() of a net that learns: adds the square of each image's own gradient at the kept places, its label
   // drawn from the net's softmax by one uniform number per image, in the order of the batch. Diffs are left alone.
   virtual void add_squared_gradients(Random& random, const SquareSums& sums) = 0;

@@ -17,6 +17,13 @@ enum class Phase { kTrain, kTest };
 
 struct Mask;  // engine/mask.h
 
+// The kept elements of a frozen parameter side by side, in the order of their places.
+struct GatheredParameter {
+  std::vector<float> value;
+  std::vector<float> diff;
+  std::vector<float> history[2];
+};
+
 // A learnable blob, owned by the session's ParameterStore and shared between the train and the test net.
 struct Parameter {
   std::string layer;
@@ -37,6 +44,9 @@ struct Parameter {
   // are confined to these places; what the diff holds elsewhere has no meaning.
   std::vector<std::int32_t> kept_places;
   bool frozen = false;
+  // Where not null, these are the kept elements, and those of the tensor, of the masked values and of the solver's history are
+  // out of date (Solver::gather).
+  GatheredParameter* gathered = nullptr;
   const float* effective = nullptr;
 };
 

@@ -135,10 +135,9 @@ void Masks::apply(std::size_t layer, double rate) {
 
 void Masks::apply_threshold(LayerMasks& layer, float threshold) {
   for (Parameter* parameter : layer.parameters) {
-    const Tensor& values = parameter->tensor;
-    mask_changed(*parameter, backend_.update_mask(parameter->mask, values.data, threshold, values.count()));
-    refresh(*parameter);
+    if (backend_.remask(*parameter, threshold)) mask_changed(*parameter, parameter->kept);
   }
+  freeze(false);
   layer.settled = threshold;
 }
 
@@ -315,7 +314,7 @@ void MaskTrial::apply(std::size_t layer, double rate) {
   const float t = *given;
   if (t == base.tried || (!base.touched && t == base.settled)) return;
   if (base.touched) {
-    restore_masks(layer);
+    restore(layer);
   } else {
     masks_.create(layer);
     save(layer);
@@ -335,21 +334,17 @@ void MaskTrial::save(std::size_t layer) {
   }
 }
 
-void MaskTrial::restore_masks(std::size_t layer) {
-  const Base& base = bases_[layer];
+void MaskTrial::restore(std::size_t layer) {
+  Base& base = bases_[layer];
   Masks::LayerMasks& live = masks_.layers_[layer];
   for (std::size_t i = 0; i < live.parameters.size(); ++i) {
     Parameter& parameter = *live.parameters[i];
     masks_.backend_.copy_within(parameter.mask, base.masks[i].get(), parameter.tensor.count());
     masks_.mask_changed(parameter, base.kept[i]);
+    masks_.refresh(parameter);
   }
   live.settled = base.settled;
-}
-
-void MaskTrial::restore(std::size_t layer) {
-  restore_masks(layer);
-  for (Parameter* parameter : masks_.layers_[layer].parameters) masks_.refresh(*parameter);
-  bases_[layer].tried = kUnknown;
+  base.tried = kUnknown;
 }
 
 }  // namespace olmp

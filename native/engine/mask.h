@@ -144,7 +144,6 @@ class MaskTrial {
     std::vector<std::int64_t> kept;
   };
   void save(std::size_t layer);
-  void restore_masks(std::size_t layer);  // leaves the masked values as they are
   void restore(std::size_t layer);
 
   Masks& masks_;

@@ -181,10 +181,14 @@ TrainResult Session::train(int iterations, const std::vector<std::uint32_t>& rem
   }
   if (StepQueue* queue = backend_->step_queue()) return train_queued(*queue, iterations, remask, cancelled, rates);
   forget_population();
+  std::vector<Parameter*> gatherable;
+  if (remask.empty() && net.fused() != nullptr && net.fused()->suits()) gatherable = net.fused()->gatherable();
+  const GatheredScope gathered(*solver_, gatherable);
   const std::size_t width = net.outputs().size() + 2;
   const int iter_size = solver_->spec().iter_size;
   std::vector<double> row(width);
   TrainResult result;
+  result.rows.reserve(width * static_cast<std::size_t>(iterations));
   while (result.completed < iterations) {
     if (cancelled()) {
       result.stop = TrainResult::Stop::kCancelled;

@@ -86,7 +86,11 @@ float learning_rate(const SolverSpec& spec, int iteration) {
 
 void settle_gradient(Backend& backend, Parameter& parameter) {
   if (!parameter.diff_cleared) return;
-  backend.fill(parameter.tensor.diff, 0, parameter.tensor.count());
+  if (parameter.gathered != nullptr) {
+    std::fill(parameter.gathered->diff.begin(), parameter.gathered->diff.end(), 0.0F);
+  } else {
+    backend.fill(parameter.tensor.diff, 0, parameter.tensor.count());
+  }
   parameter.diff_cleared = false;
 }
 
@@ -134,6 +138,9 @@ float* Solver::scratch(int part, const Parameter& parameter) {
 
 double Solver::sum_of_squares(const Parameter& parameter) {
   const Tensor& tensor = parameter.tensor;
+  if (const GatheredParameter* own = parameter.gathered) {
+    return backend_.sum_of_squares(own->diff.data(), static_cast<std::int64_t>(own->diff.size()));
+  }
   if (!parameter.frozen) return backend_.sum_of_squares(tensor.diff, tensor.count());
   float* diff = scratch(1, parameter);
   backend_.gather(diff, tensor.diff, parameter.kept_places);
@@ -142,6 +149,12 @@ double Solver::sum_of_squares(const Parameter& parameter) {
 
 void Solver::update(const UpdateRule& rule, Parameter& parameter, std::size_t index) {
   const Tensor& tensor = parameter.tensor;
+  if (GatheredParameter* own = parameter.gathered) {
+    float* second = history_parts() > 1 ? own->history[1].data() : nullptr;
+    backend_.update(rule, own->value.data(), own->diff.data(), own->history[0].data(), second,
+                    static_cast<std::int64_t>(own->value.size()));
+    return;
+  }
   if (!parameter.frozen && parameter.mask != nullptr) {
     backend_.update_masked(rule, tensor.data, tensor.diff, history(index, 0), history(index, 1), parameter.mask,
                            parameter.masked_buffer.get(), tensor.count());
@@ -166,6 +179,39 @@ void Solver::update(const UpdateRule& rule, Parameter& parameter, std::size_t in
   backend_.scatter(parameter.masked_buffer.get(), value, places);
   for (int part = 0; part < history_parts(); ++part) {
     backend_.scatter(history(index, part), kept_history[part], places);
+  }
+}
+
+void Solver::gather(const std::vector<Parameter*>& parameters) {
+  gathered_.resize(parameters_.all().size());
+  for (std::size_t i = 0; i < gathered_.size(); ++i) {
+    Parameter& parameter = *parameters_.all()[i];
+    if (std::find(parameters.begin(), parameters.end(), &parameter) == parameters.end()) continue;
+    GatheredParameter& own = gathered_[i];
+    const auto& places = parameter.kept_places;
+    own.value.resize(places.size());
+    own.diff.resize(places.size());
+    backend_.gather(own.value.data(), parameter.tensor.data, places);
+    backend_.gather(own.diff.data(), parameter.tensor.diff, places);
+    for (int part = 0; part < history_parts(); ++part) {
+      own.history[part].resize(places.size());
+      backend_.gather(own.history[part].data(), history(i, part), places);
+    }
+    parameter.gathered = &own;
+  }
+}
+
+void Solver::scatter() {
+  for (std::size_t i = 0; i < gathered_.size(); ++i) {
+    Parameter& parameter = *parameters_.all()[i];
+    if (parameter.gathered == nullptr) continue;
+    const GatheredParameter& own = gathered_[i];
+    const auto& places = parameter.kept_places;
+    backend_.scatter(parameter.tensor.data, own.value.data(), places);
+    backend_.scatter(parameter.masked_buffer.get(), own.value.data(), places);
+    backend_.scatter(parameter.tensor.diff, own.diff.data(), places);
+    for (int part = 0; part < history_parts(); ++part) backend_.scatter(history(i, part), own.history[part].data(), places);
+    parameter.gathered = nullptr;
   }
 }
 

@@ -55,9 +55,13 @@ class Solver {
   // Before the passes of an iteration: the next gradient of a parameter overwrites what its diff holds.
   void clear_gradients();
   // Clips, normalises, regularises and updates, from the gradients accumulated over iter_size passes. Parameters with
-  // lr_mult 0 are left alone, and so is what frozen masks do not keep; the masked values are kept up to date. Returns the learning rate used: `given` in place of the
-  // policy's.
+  // lr_mult 0 are left alone, and so is what frozen masks do not keep; the masked values are kept up to date. Returns the
+  // learning rate used: `given` in place of the policy's.
   float update(int iteration, std::optional<float> given = std::nullopt);
+  // Takes the kept elements of these parameters, which are frozen, out of their arrays and works on them alone; until
+  // scatter() puts them back.
+  void gather(const std::vector<Parameter*>& parameters);
+  void scatter();
   // The same as part of a step of a device, which has the rate and the iteration.
   void enqueue_update(StepQueue& queue);
 
@@ -80,6 +84,19 @@ class Solver {
   // Kept elements of one frozen parameter: value, diff and history side by side, `scratch_size_` floats each.
   FloatBuffer scratch_{nullptr, [](float*) {}};
   std::int64_t scratch_size_ = 0;
+  std::vector<GatheredParameter> gathered_;  // by parameter
+};
+
+// Parameters gathered for as long as it lives.
+class GatheredScope {
+ public:
+  GatheredScope(Solver& solver, const std::vector<Parameter*>& parameters) : solver_(solver) { solver_.gather(parameters); }
+  ~GatheredScope() { solver_.scatter(); }
+  GatheredScope(const GatheredScope&) = delete;
+  GatheredScope& operator=(const GatheredScope&) = delete;
+
+ private:
+  Solver& solver_;
 };
 
 }  // namespace olmp

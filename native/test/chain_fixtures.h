@@ -131,12 +131,12 @@ struct ChainNet {
     for (const auto& parameter : parameters.all()) parameter->diff_cleared = true;
   }
 
-  // The gradients at kept places, of all parameters.
-  std::vector<float> kept_gradients() const {
+  // The gradients of all parameters; where masks are frozen, at kept places.
+  std::vector<float> gradients() const {
     std::vector<float> gradients;
     for (const auto& parameter : parameters.all()) {
       for (std::int64_t k = 0; k < parameter->tensor.count(); ++k) {
-        if (parameter->mask[k] != 0) gradients.push_back(parameter->diff_cleared ? 0 : parameter->tensor.diff[k]);
+        if (!masks.frozen() || parameter->mask[k] != 0) gradients.push_back(parameter->diff_cleared ? 0 : parameter->tensor.diff[k]);
       }
     }
     return gradients;

@@ -60,25 +60,26 @@ void check_close(const std::vector<float>& got, const std::vector<float>& wanted
 }
 
 // Outputs and gradients of one pass: fused, and layer by layer.
-void compare(ChainNet& chain) {
+void compare(ChainNet& chain, bool frozen = true) {
   Net& net = *chain.net;
-  chain.masks.freeze(true);
+  chain.masks.freeze(frozen);
   chain.clear_gradients();
   const double loss = net.forward(false);
   CHECK(!net.fused_pass());
   net.backward();
-  const std::vector<float> gradients = chain.kept_gradients();
+  const std::vector<float> gradients = chain.gradients();
   const std::vector<double> outputs = chain.outputs();
   chain.clear_gradients();
   CHECK(net.forward(false, false) == doctest::Approx(loss).epsilon(1e-5));
   REQUIRE(net.fused_pass());
   check_close(chain.outputs(), outputs);
   net.backward();
-  check_close(chain.kept_gradients(), gradients);
+  check_close(chain.gradients(), gradients);
+  if (!frozen) return;
   net.backward();  // gradients are added to
   std::vector<float> doubled = gradients;
   for (float& value : doubled) value *= 2;
-  check_close(chain.kept_gradients(), doubled);
+  check_close(chain.gradients(), doubled);
 }
 
 }  // namespace
@@ -90,6 +91,41 @@ TEST_CASE("a chain of layers at once gives the outputs and gradients of its laye
       CAPTURE(threads);
       ChainNet chain(one.graph, 10, threads, 0.1);
       compare(chain);
+    }
+  }
+}
+
+TEST_CASE("masks that may change: the gradients of all weights, those of pruned ones too") {
+  for (const Case& one : chains()) {
+    if (one.name.find("transposed") != std::string::npos) continue;
+    for (const int threads : {1, 3}) {
+      for (const double density : {0.1, 0.03}) {  // few enough that whole units are heard by none, or hear nothing
+        for (const std::uint64_t seed : {5U, 6U, 7U}) {
+          CAPTURE(one.name);
+          CAPTURE(threads);
+          CAPTURE(density);
+          ChainNet chain(one.graph, 10, threads, density, true, seed);
+          compare(chain, false);
+          // Another mask, other units; and gradients on top of others, as with iter_size.
+          Parameter& last = *chain.parameters.all().back();
+          Parameter& weights = *chain.parameters.find(last.layer, 0);
+          std::vector<float> mask(static_cast<std::size_t>(weights.tensor.count()));
+          for (float& value : mask) value = chain.random.uniform() < 0.1 ? 1.0F : 0.0F;
+          chain.masks.set_mask(weights, mask.data());
+          compare(chain, false);
+          const auto twice = [&](bool fused) {
+            chain.clear_gradients();
+            for (int pass = 0; pass < 2; ++pass) {
+              chain.net->forward(false, !fused);
+              chain.net->backward();
+            }
+            CHECK(chain.net->fused_pass() == fused);
+            return chain.gradients();
+          };
+          const std::vector<float> expected = twice(false);
+          check_close(twice(true), expected);
+        }
+      }
     }
   }
 }
@@ -201,11 +237,11 @@ TEST_CASE("what decides is the masks alone") {
   graph.inner_product(20).relu().inner_product(10);
   ChainNet chain(graph.build(), 10, 1, 0.1);
   Net& net = *chain.net;
-  net.forward(false, false);
-  CHECK(!net.fused_pass());  // pruned weights might come back: their gradients are wanted
-  chain.masks.freeze(true);
-  net.forward(false, false);
-  CHECK(net.fused_pass());
+  for (const bool frozen : {false, true}) {
+    chain.masks.freeze(frozen);
+    net.forward(false, false);
+    CHECK(net.fused_pass());
+  }
   CHECK(!net.blob("InnerProduct2")->kept);
   CHECK(net.blob("loss")->kept);
   CHECK(net.blob("data")->kept);
@@ -215,6 +251,12 @@ TEST_CASE("what decides is the masks alone") {
   dense.masks.freeze(true);
   dense.net->forward(false, false);
   CHECK(!dense.net->fused_pass());
+  // The gradients of all of a transposed product's weights are its layer's to compute.
+  ChainGraph transposed({kBatch, 30});
+  transposed.inner_product(20, true).relu().inner_product(10);
+  ChainNet turned(transposed.build(), 10, 1, 0.1);
+  turned.net->forward(false, false);
+  CHECK(!turned.net->fused_pass());
 }
 
 TEST_CASE("values, masks and labels that change between passes are seen") {

@@ -64,7 +64,7 @@ async function search(context) {
   const rows = []
   for (const net of ['lenet300', 'lenet5']) {
     for (const threads of threadCounts().slice(0, 2)) {
-      for (const share of [1, 0.3, 0.1, 0.01]) {
+      for (const share of [1, 0.3, 0.1, 0.02, 0.01]) {
         const reps = net === 'lenet5' ? 5 : 20
         const ours = () => runOurs('population', [net, share, 64, threads, reps])
         const parts = [

@@ -94,16 +94,4 @@ void abs_moments(const float* values, std::int64_t n, Backend::AbsMoments* momen
   moments->nonzero += nonzero;
 }
 
-std::int64_t update_mask(float* mask, const float* values, float prune_at, float keep_above, std::int64_t n) {
-  std::int64_t kept = 0;
-#pragma omp simd reduction(+ : kept)
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float limit = mask[i] != 0.0F ? prune_at : keep_above;
-    const bool keep = std::fabs(values[i]) > limit;
-    mask[i] = keep ? 1.0F : 0.0F;
-    kept += keep ? 1 : 0;
-  }
-  return kept;
-}
-
 }  // namespace olmp::OLMP_ISA

@@ -7,7 +7,7 @@
 namespace olmp::OLMP_ISA {
 
 const Kernels& kernels() {
-  static const Kernels table{update, abs_moments, sum, sum_of_squares, update_mask, multiply, fill, negative_power, max_pool_row, max_pool_2x2, max_pool_2x2_gradient, add, transpose_matrix};
+  static const Kernels table{update, abs_moments, sum, sum_of_squares, update_mask, remask, keep_masked, nonzero, multiply, fill, negative_power, max_pool_row, max_pool_2x2, max_pool_2x2_gradient, add, transpose_matrix};
   return table;
 }
 

@@ -16,6 +16,14 @@ struct Kernels {
   double (*sum_of_squares)(const float* values, std::int64_t n);
   // prune_at and keep_above are the largest floats not above 0.9 t and 1.1 t. Returns the number kept.
   std::int64_t (*update_mask)(float* mask, const float* values, float prune_at, float keep_above, std::int64_t n);
+  // The same, and masked = values * mask where the mask changes: elsewhere it holds that already. `changed` is set then.
+  std::int64_t (*remask)(float* mask, float* masked, const float* values, float prune_at, float keep_above, std::int64_t n,
+                         bool& changed);
+  // masked = values where the mask is not 0; elsewhere masked is 0 already, and most of it is not touched.
+  void (*keep_masked)(float* masked, const float* values, const float* mask, std::int64_t n);
+  // The places, from `first` on, of the elements that are not 0, ascending; returns their number. `places` has room for 16
+  // more than that.
+  std::int64_t (*nonzero)(const float* values, std::int64_t n, std::int32_t first, std::int32_t* places);
   void (*multiply)(float* out, const float* a, const float* b, std::int64_t n);
   void (*fill)(float* values, float value, std::int64_t n);
   void (*negative_power)(float* out, const float* base, float power, std::int64_t n);  // base ^ -power, base > 0
