@@ -163,6 +163,7 @@ void Net::Builder::make_layer(std::size_t layer) {
                        &random_,
                        threads_};
   context.loss_weights.resize(tops.size(), 0.0F);
+  context.starts_from_loss_weights = true;
   context.maxima = maxima_of(layer);
   context.rectifier = rectifier_of(layer);
   contexts_.push_back(context);
