@@ -40,6 +40,7 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options = {});
 struct EmulatedCudaOptions {
   CudaOptions device;
   std::shared_ptr<const std::int64_t> memory_bytes;  // what the device has, which may change; null: without limit
+  bool small_convolutions = true;  // false: all of them go the way of large ones
   int failing_allocation = 0;  // from this one on, counted from 1, there is no memory; 0: never
 };
 std::unique_ptr<Backend> make_emulated_cuda_backend(const EmulatedCudaOptions& options = {});

@@ -56,6 +56,8 @@ class Device {
  public:
   virtual ~Device() = default;
 
+  // Floats of a convolution's columns, up to which it is computed by all of them at once (small_convolution.h).
+  Index most_columns() const { return most_columns_; }
   const Stream& stream() const { return stream_; }
   const PassKey* pass() const { return reinterpret_cast<const PassKey*>(pass_.get()); }
 
@@ -111,6 +113,7 @@ class Device {
   void close();
 
   Stream stream_;
+  Index most_columns_ = Index{1} << 24;
 
  private:
   struct Met {

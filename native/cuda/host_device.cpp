@@ -51,6 +51,7 @@ float rounded_to_tf32(float value) {
 class HostDevice final : public Device {
  public:
   HostDevice(const EmulatedCudaOptions& options, bool measuring) : options_(options), measuring_(measuring) {
+    if (!options.small_convolutions) most_columns_ = 0;
     open(Stream{measuring ? Stream::Place::kNowhere : Stream::Place::kHost});
   }
   ~HostDevice() override { close(); }

@@ -81,20 +81,29 @@ class SoftmaxWithLoss final : public LossLayer {
     require_count(bottom(1), view_.outer * view_.inner / ctx.candidates, ctx.name);
     if (ctx.tops.size() > 1) require_count(top(1), bottom().count(), ctx.name);
     set_labels(true);
-    set_result(view_.outer * view_.inner, normalization(view_.outer / ctx.candidates, view_.inner));
+    const Divisor divisor = normalization(view_.outer / ctx.candidates, view_.inner);
+    set_result(view_.outer * view_.inner, divisor);
+    // Where the divisor is known beforehand, a net's backward pass starts from what forward leaves in the bottom's diff.
+    const bool known = divisor.fixed > 0 || !labels_.ignores;
+    makes_gradient_ = ctx.starts_from_loss_weights && known && view_.inner == 1 && wants(0) && ctx.loss_weights[0] != 0;
+    const float images = divisor.fixed > 0 ? divisor.fixed : static_cast<float>(view_.outer);
+    if (makes_gradient_) gradient_ = {bottom().diff, ctx.loss_weights[0] / images, {}};
   }
 
+  bool has_made_gradient() const override { return makes_gradient_; }
+
   void forward() override {
-    softmax_loss(stream(), view_, bottom().data, labels_, result_, probabilities_.get());
+    gradient_.teacher = teacher();
+    softmax_loss(stream(), view_, bottom().data, labels_, result_, probabilities_.get(), gradient_);
     if (ctx.tops.size() > 1) copy(top(1).data, probabilities_.get(), bottom().count());
   }
   void backward() override {
-    if (!wants(0)) return;
-    if (teacher_ == nullptr || teacher_->weight == 0) {
+    if (!wants(0) || makes_gradient_) return;
+    const Distillation teacher = this->teacher();
+    if (teacher.weight == 0) {
       softmax_loss_gradient(stream(), view_, probabilities_.get(), labels_, weight(), divisor(), bottom().diff);
       return;
     }
-    const Distillation teacher{teacher_->on_device.get(), teacher_->weight, teacher_->temperature};
     distilled_loss_gradient(stream(), view_, bottom().data, probabilities_.get(), teacher, labels_, weight(), divisor(),
                             bottom().diff);
   }
@@ -106,8 +115,15 @@ class SoftmaxWithLoss final : public LossLayer {
   }
 
  private:
+  Distillation teacher() const {
+    if (teacher_ == nullptr || teacher_->weight == 0) return {};
+    return {teacher_->on_device.get(), teacher_->weight, teacher_->temperature};
+  }
+
   ClassView view_;
   FloatBuffer probabilities_;
+  LossGradient gradient_;
+  bool makes_gradient_ = false;
   const Teacher* teacher_ = nullptr;
 };
 

@@ -5,17 +5,14 @@
 namespace olmp::cuda {
 namespace {
 
-// Of the columns of all images of all candidates.
-constexpr Index kMostFloats = Index{1} << 24;
-
 Halving halving_of(const Columns& geometry) { return {geometry.output[0], geometry.output[1]}; }
 
 }  // namespace
 
-bool SmallConvolution::suits(const ConvolutionGeometry& g, const Population& population) {
+bool SmallConvolution::suits(const Device& device, const ConvolutionGeometry& g, const Population& population) {
   const Index inputs = population.same_input ? 1 : population.candidates;
-  return g.input.size() == 2 && g.images * inputs * g.columns_count() <= kMostFloats &&
-         population.candidates * g.images * g.output_count() <= kMostFloats;
+  return g.input.size() == 2 && g.images * inputs * g.columns_count() <= device.most_columns() &&
+         population.candidates * g.images * g.output_count() <= device.most_columns();
 }
 
 SmallConvolution::SmallConvolution(Device& device, const ConvolutionGeometry& g, const Population& population,

@@ -23,7 +23,7 @@ class SmallConvolution {
   };
 
   // Whether the columns of all images are few enough to be held.
-  static bool suits(const ConvolutionGeometry& geometry, const Population& population);
+  static bool suits(const Device& device, const ConvolutionGeometry& geometry, const Population& population);
 
   // `gradients`: backward passes will come. `maxima`: forward_maxima will.
   SmallConvolution(Device& device, const ConvolutionGeometry& geometry, const Population& population, bool gradients,

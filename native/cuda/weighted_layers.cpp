@@ -87,7 +87,7 @@ class ConvolutionLayer final : public WeightedLayer {
     }
     take_rectifier();
     const SmallConvolution::Population population{candidates_, ctx.same_bottom};
-    if (!transposed_ && ctx.bottoms.size() == 1 && SmallConvolution::suits(g, population)) {
+    if (!transposed_ && ctx.bottoms.size() == 1 && SmallConvolution::suits(device, g, population)) {
       const bool gradients = ctx.parameter_gradients || wants(0);
       small_ = std::make_unique<SmallConvolution>(device, g, population, gradients, ctx.maxima != nullptr);
     } else {

@@ -79,6 +79,8 @@ struct LayerContext {
   bool parameter_gradients = true;   // false in nets that never run backward
   Random* random = nullptr;          // the session's generator (dropout, stochastic pooling)
   int threads = 1;
+  // The layer is part of a net, whose backward passes start from the loss weights of its layers.
+  bool starts_from_loss_weights = false;
   FusedMaxima* maxima = nullptr;  // of the two layers that share one
   FusedRectifier* rectifier = nullptr;  // likewise
   // Nets side by side that differ in their masked weights: a layer of prunable weights reads those of one after the other
@@ -113,6 +115,8 @@ class Layer {
   virtual void begin_pass() {}
   // Reads bottoms' data, writes tops' data.
   virtual void forward() = 0;
+  // True where forward() has left already what backward() would make of the loss weight: nobody then needs its tops' diff.
+  virtual bool has_made_gradient() const { return false; }
   // Reads tops' diff (and data), overwrites the diff of every bottom i with propagate_down[i], adds into the parameters'
   // diff. Layers without a gradient (Accuracy, ArgMax, Threshold) leave it empty.
   virtual void backward() {}

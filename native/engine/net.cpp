@@ -183,7 +183,10 @@ void Net::backward() {
   if (fused_pass_) return fused_->backward();
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     if (step->backward) {
-      for (const Loss& loss : step->losses) backend_->fill(loss.top->diff, loss.weight, loss.top->count());
+      const bool made = step->layer != nullptr && step->layer->has_made_gradient();
+      for (const Loss& loss : step->losses) {
+        if (!made) backend_->fill(loss.top->diff, loss.weight, loss.top->count());
+      }
     }
     for (const Sum& sum : step->sums) {
       for (const float* source : sum.sources) backend_->add(sum.to->diff, source, sum.to->count());

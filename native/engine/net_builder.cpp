@@ -164,6 +164,7 @@ void Net::Builder::make_layer(std::size_t layer) {
                        &random_,
                        threads_};
   context.loss_weights.resize(tops.size(), 0.0F);
+  context.starts_from_loss_weights = true;
   context.maxima = maxima_of(layer);
   step_parameters_[layer] = context.parameters;
   context.rectifier = rectifier_of(layer);

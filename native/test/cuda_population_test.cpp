@@ -12,13 +12,13 @@ namespace {
 
 using nlohmann::json;
 
-enum class NetKind { kPlain, kConvolution, kPerClass };
+enum class NetKind { kPlain, kConvolution, kLargeConvolution, kPerClass };
 
 SessionOptions options_of(const test::SessionFixture& fixture, NetKind shape, RateEncoding encoding, bool dropout = false) {
   SessionOptions options = fixture.options(5, "SGD", 16);
   options.rate_encoding = encoding;
   json train = json::parse(options.train);
-  if (shape == NetKind::kConvolution) {
+  if (shape == NetKind::kConvolution || shape == NetKind::kLargeConvolution) {
     train = test::convolution_graph("TRAIN", train["layers"][0]["params"]["source"], 16);
   }
   json& layers = train["layers"];
@@ -86,7 +86,7 @@ std::vector<std::vector<float>> masks_of(const Session& session) {
 
 TEST_CASE("a generation side by side is what its candidates are one by one") {
   const test::SessionFixture fixture("cuda-population");
-  for (const NetKind shape : {NetKind::kPlain, NetKind::kConvolution, NetKind::kPerClass}) {
+  for (const NetKind shape : {NetKind::kPlain, NetKind::kConvolution, NetKind::kLargeConvolution, NetKind::kPerClass}) {
     for (const RateEncoding encoding : {RateEncoding::kExact, RateEncoding::kMaskElement}) {
       for (const bool sequential : {false, true}) {
         CAPTURE(static_cast<int>(shape));
@@ -94,7 +94,9 @@ TEST_CASE("a generation side by side is what its candidates are one by one") {
         CAPTURE(sequential);
         const SessionOptions options = options_of(fixture, shape, encoding);
         const Opened cpu = open(options, make_cpu_backend(1));
-        const Opened device = open(options, test::make_device_backend());
+        EmulatedCudaOptions emulated;
+        emulated.small_convolutions = shape != NetKind::kLargeConvolution;
+        const Opened device = open(options, test::make_device_backend(emulated));
         const std::size_t layers = cpu.session->prunable_layers().size();
         Random random(11);
         for (int generation = 0; generation < 6; ++generation) {

@@ -1,5 +1,5 @@
 // Tests that run on any backend: OLMP_TEST_DEVICE=cpu (the default), cuda-emulated (the CUDA backend's kernels, run by the
-// host) or cuda. Their main is test_main.h's.
+// host), cuda-emulated-large (the same, with every convolution as if it were a large one) or cuda. Their main is test_main.h's.
 #pragma once
 
 #include <cstdlib>
@@ -21,7 +21,14 @@ inline std::unique_ptr<Backend> make_test_backend(int threads = 1) {
   const std::string device = test_device();
   if (device == "cuda") return make_cuda_backend();
   if (device == "cuda-emulated") return make_emulated_cuda_backend();
-  if (device != "cpu") throw Error("bad-argument", "OLMP_TEST_DEVICE must be cpu, cuda-emulated or cuda");
+  if (device == "cuda-emulated-large") {
+    EmulatedCudaOptions options;
+    options.small_convolutions = false;
+    return make_emulated_cuda_backend(options);
+  }
+  if (device != "cpu") {
+    throw Error("bad-argument", "OLMP_TEST_DEVICE must be cpu, cuda-emulated, cuda-emulated-large or cuda");
+  }
   return make_cpu_backend(threads);
 }
 

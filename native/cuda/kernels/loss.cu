@@ -129,6 +129,36 @@ void softmax_backward(const Stream& stream, const ClassView& view, const float* 
 
 namespace {
 
+// dx of a row from its probabilities.
+OLMP_KERNEL inline void row_gradient(const Team& team, Index classes, Index row, Index label, const float* x,
+                                     const float* probabilities, const LossGradient& gradient) {
+  float* to = gradient.dx + row * classes;
+  const float scale = gradient.scale;
+  if (label < 0) {
+    team.each(classes, [=](Index c) { to[c] = 0; });
+    return;
+  }
+  const Distillation teacher = gradient.teacher;
+  if (teacher.weight == 0) {
+    team.each(classes, [=](Index c) { to[c] = (probabilities[c] - (c == label ? 1.0F : 0.0F)) * scale; });
+    return;
+  }
+  const float* theirs = teacher.logits + row * classes;
+  const float temperature = teacher.temperature;
+  const float own_most = team.maximum(classes, [=](Index c) { return x[c]; });
+  const float their_most = team.maximum(classes, [=](Index c) { return theirs[c]; });
+  const auto own_sum =
+      static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((x[c] - own_most) / temperature); }));
+  const auto their_sum =
+      static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((theirs[c] - their_most) / temperature); }));
+  team.each(classes, [=](Index c) {
+    const float softened = std::exp((x[c] - own_most) / temperature) / own_sum -
+                           std::exp((theirs[c] - their_most) / temperature) / their_sum;
+    const float hard = probabilities[c] - (c == label ? 1.0F : 0.0F);
+    to[c] = ((1 - teacher.weight) * hard + teacher.weight * temperature * softened) * scale;
+  });
+}
+
 // FLT_MIN comes second, so that a NaN stays one.
 OLMP_KERNEL inline double cross_entropy(float probability) {
   return -static_cast<double>(std::log(larger(probability, FLT_MIN)));
@@ -137,7 +167,7 @@ OLMP_KERNEL inline double cross_entropy(float probability) {
 }  // namespace
 
 void softmax_loss(const Stream& stream, const ClassView& view, const float* x, const Labels& labels,
-                  const LossResult& result, float* probabilities) {
+                  const LossResult& result, float* probabilities, const LossGradient& gradient) {
   const Index classes = view.channels;
   const Index positions = view.outer * view.inner / result.candidates;
   if (view.inner == 1) {
@@ -145,8 +175,9 @@ void softmax_loss(const Stream& stream, const ClassView& view, const float* x, c
       const float* from = x + row * classes;
       float* to = probabilities + row * classes;
       softmax_row(team, classes, from, to);
+      const Index label = label_at(labels, classes, row);
+      if (gradient.dx != nullptr) row_gradient(team, classes, row, label, from, to, gradient);
       if (team.first()) {
-        const Index label = label_at(labels, classes, row);
         result.parts[row] = {label < 0 ? 0.0 : cross_entropy(to[label]), label < 0 ? 0.0 : 1.0};
       }
       if (team.is_last(result.arrived, view.outer)) finish_loss(team, result, positions);
@@ -176,28 +207,8 @@ void distilled_loss_gradient(const Stream& stream, const ClassView& view, const 
                              const float* divisor, float* dx) {
   const Index classes = view.channels;
   for_each_team(stream, view.outer, classes, [=] OLMP_KERNEL(Team team, Index row) {
-    const Index label = label_at(labels, classes, row);
-    float* to = dx + row * classes;
-    if (label < 0) {
-      team.each(classes, [=](Index c) { to[c] = 0; });
-      return;
-    }
-    const float* own = x + row * classes;
-    const float* theirs = teacher.logits + row * classes;
-    const float temperature = teacher.temperature;
-    const float own_most = team.maximum(classes, [=](Index c) { return own[c]; });
-    const float their_most = team.maximum(classes, [=](Index c) { return theirs[c]; });
-    const auto own_sum =
-        static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((own[c] - own_most) / temperature); }));
-    const auto their_sum =
-        static_cast<float>(team.sum(classes, [=](Index c) { return std::exp((theirs[c] - their_most) / temperature); }));
-    const float scale = *weight / *divisor;
-    team.each(classes, [=](Index c) {
-      const float softened = std::exp((own[c] - own_most) / temperature) / own_sum -
-                             std::exp((theirs[c] - their_most) / temperature) / their_sum;
-      const float hard = probabilities[row * classes + c] - (c == label ? 1.0F : 0.0F);
-      to[c] = ((1 - teacher.weight) * hard + teacher.weight * temperature * softened) * scale;
-    });
+    const LossGradient gradient{dx, *weight / *divisor, teacher};
+    row_gradient(team, classes, row, label_at(labels, classes, row), x + row * classes, probabilities + row * classes, gradient);
   });
 }
 

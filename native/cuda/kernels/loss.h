@@ -41,20 +41,25 @@ using ClassView = Channels;  // outer, classes, inner
 void softmax_forward(const Stream& stream, const ClassView& view, const float* x, float* y);
 void softmax_backward(const Stream& stream, const ClassView& view, const float* y, const float* dy, float* dx);
 
-// probabilities: softmax of x, written for backward.
-void softmax_loss(const Stream& stream, const ClassView& view, const float* x, const Labels& labels,
-                  const LossResult& result, float* probabilities);
-void softmax_loss_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
-                           const Labels& labels, const float* weight, const float* divisor, float* dx);
-
-// The same with a teacher's logits t (positions, classes), for view.inner 1: the slope softmax(x) - y becomes
-// (1 - weight) (softmax(x) - y) + weight temperature (softmax(x / temperature) - softmax(t / temperature)) (Hinton, Vinyals,
-// Dean 2015).
+// With a teacher's logits t (positions, classes) a gradient's slope softmax(x) - y becomes (1 - weight) (softmax(x) - y) +
+// weight temperature (softmax(x / temperature) - softmax(t / temperature)) (Hinton, Vinyals, Dean 2015).
 struct Distillation {
   const float* logits = nullptr;  // t
   float weight = 0;
   float temperature = 1;
 };
+// The gradient by x, for view.inner 1: dx = slope * scale; rows without a label are 0. dx null: none.
+struct LossGradient {
+  float* dx = nullptr;
+  float scale = 0;
+  Distillation teacher;
+};
+// probabilities: softmax of x, written for backward.
+void softmax_loss(const Stream& stream, const ClassView& view, const float* x, const Labels& labels,
+                  const LossResult& result, float* probabilities, const LossGradient& gradient);
+void softmax_loss_gradient(const Stream& stream, const ClassView& view, const float* probabilities,
+                           const Labels& labels, const float* weight, const float* divisor, float* dx);
+// The same with a teacher, for view.inner 1.
 void distilled_loss_gradient(const Stream& stream, const ClassView& view, const float* x, const float* probabilities,
                              const Distillation& teacher, const Labels& labels, const float* weight,
                              const float* divisor, float* dx);
