@@ -238,6 +238,13 @@ export interface Session {
    *  of the next `batches` training batches, of each image's own squared gradient (cross-entropy, no teacher), its label drawn
    *  from the net's own softmax. Errors: 'no-objective' without a SoftmaxWithLoss. */
   scoreFisher(batches: number, damping: number): Promise<void>
+  /** Score of every pruned parameter: what the loss, the teacher included, would lose by one Newton step of it,
+   *  (E[g]^2 - E[g^2] / n) / (b E[g^2] + decay + damping), where g are the gradients of the means over the next n = `batches`
+   *  training batches of b images; 0 where noise outweighs it. Masks are no longer frozen afterwards. */
+  scoreGrowth(batches: number, damping: number): Promise<void>
+  /** After scoreGrowth: brings back the `count` pruned parameters with the highest scores, with value 0, at most `perOutput`
+   *  of each output (first axis) of a layer. Answers how many came back. */
+  growBest(count: number, perOutput: number): Promise<number>
   /** Keeps, of the parameters kept now, the `total` with the highest scores over all prunable layers, weights and biases
    *  alike; of equals those that come first. */
   keepBest(total: number): Promise<void>

@@ -39,6 +39,7 @@ std::vector<LayerMoments> to_moments(const Napi::Value& value);
 SearchBounds to_search_bounds(const Napi::Value& value);  // none where it is undefined
 std::vector<std::pair<std::string, std::string>> to_entries(const Napi::Value& value);
 
+Napi::Value to_js(Napi::Env env, std::int64_t value);
 Napi::Value to_js(Napi::Env env, const std::string& value);
 Napi::Value to_js(Napi::Env env, const std::vector<std::string>& values);
 Napi::Value to_js(Napi::Env env, const std::vector<float>& values);

@@ -44,6 +44,8 @@ double number(std::int64_t value) { return static_cast<double>(value); }
 
 }  // namespace
 
+Napi::Value to_js(Napi::Env env, std::int64_t value) { return Napi::Number::New(env, number(value)); }
+
 Napi::Value to_js(Napi::Env env, const std::string& value) { return Napi::String::New(env, value); }
 
 Napi::Value to_js(Napi::Env env, const std::vector<std::string>& values) {

@@ -30,6 +30,8 @@ Napi::Function SessionObject::define(Napi::Env env) {
        InstanceMethod<&SessionObject::set_weight_decay>("setWeightDecay"),
        InstanceMethod<&SessionObject::score_magnitude>("scoreMagnitude"),
        InstanceMethod<&SessionObject::score_fisher>("scoreFisher"),
+       InstanceMethod<&SessionObject::score_growth>("scoreGrowth"),
+       InstanceMethod<&SessionObject::grow_best>("growBest"),
        InstanceMethod<&SessionObject::best_counts>("bestCounts"),
        InstanceMethod<&SessionObject::keep_best>("keepBest"),
        InstanceMethod<&SessionObject::keep_best_of_layers>("keepBestOfLayers"),
@@ -263,7 +265,25 @@ Napi::Value SessionObject::score_magnitude(const Napi::CallbackInfo& info) {
 
 Napi::Value SessionObject::score_fisher(const Napi::CallbackInfo& info) {
   return enqueue(info, [&] {
-    return [batches = to_int(info[0], "batches"), damping = to_double(info[1], "damping")](Session& session) { return session.score_fisher(batches, damping); };
+    return [batches = to_int(info[0], "batches"), damping = to_double(info[1], "damping")](Session& session) {
+      return session.score_fisher(batches, damping);
+    };
+  });
+}
+
+Napi::Value SessionObject::score_growth(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [batches = to_int(info[0], "batches"), damping = to_double(info[1], "damping")](Session& session) {
+      return session.score_growth(batches, damping);
+    };
+  });
+}
+
+Napi::Value SessionObject::grow_best(const Napi::CallbackInfo& info) {
+  return enqueue(info, [&] {
+    return [count = to_integer(info[0], "count"), per_output = to_int(info[1], "perOutput")](Session& session) {
+      return session.grow_best(count, per_output);
+    };
   });
 }
 

@@ -61,6 +61,8 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value set_weight_decay(const Napi::CallbackInfo& info);
   Napi::Value score_magnitude(const Napi::CallbackInfo& info);
   Napi::Value score_fisher(const Napi::CallbackInfo& info);
+  Napi::Value score_growth(const Napi::CallbackInfo& info);
+  Napi::Value grow_best(const Napi::CallbackInfo& info);
   Napi::Value best_counts(const Napi::CallbackInfo& info);
   Napi::Value keep_best(const Napi::CallbackInfo& info);
   Napi::Value keep_best_of_layers(const Napi::CallbackInfo& info);

@@ -139,6 +139,9 @@ class Session {
   void hold_sample(int batches);
   // Candidates not reached before a cancellation are missing from the end.
   std::vector<double> evaluate_kept_counts(const std::vector<double>& counts, const Cancelled& cancelled);
+  // Pruned parameters that come back (session_growth.cpp). The masks are no longer frozen.
+  void score_growth(int batches, double damping);
+  std::int64_t grow_best(std::int64_t count, int per_output);
   void compute_teacher();
   void set_distillation(double weight, double temperature);
 
@@ -201,6 +204,8 @@ class Session {
   // (session_recipe_queued.cpp).
   void add_squared_gradients(int batches);
   void add_squared_gradients_queued(StepQueue& queue, int batches);
+  // Of the next batch, or of a part of it, in every parameter's diff.
+  void compute_gradients();
   // A pass of the test net over what its blobs hold.
   void forward_queued(StepQueue& queue, Net& net);
   // The teacher's logits of the batch just loaded.

@@ -15,6 +15,7 @@ inline constexpr std::uint64_t kRanked = 7;    // masks of a population by ranks
 inline constexpr std::uint64_t kSample = 8;          // a population's pass over part of its data
 inline constexpr std::uint64_t kCandidateMasks = 9;  // a population's masks alone
 inline constexpr std::uint64_t kSettle = 10;
+inline constexpr std::uint64_t kGradients = 11;
 inline constexpr std::uint64_t kPass = 16;      // of training
 inline constexpr std::uint64_t kFirstPass = 1;  // added to kPass
 inline constexpr std::uint64_t kLastPass = 2;
