@@ -1,5 +1,5 @@
-// Compression in cycles: fine-tune the whole net, then prune a share of what is left, remove what is dead, retrain on
-// fixed masks, until the goal. Pure, as the Compressor is: it drives a Session, tells what happens by events, and gives its
+// Compression in cycles: fine-tune the whole net, then let some of what is pruned come back, prune a share of what is left,
+// remove what is dead, retrain on fixed masks, until the goal. Pure, as the Compressor is: it drives a Session, tells what happens by events, and gives its
 // state for a checkpoint whenever it stands still. The same state with the same session state gives the same future.
 
 import type { KeptCounts, Session } from '../engine/binding'
@@ -8,8 +8,8 @@ import { count } from '../net/graph'
 import type { FrontRecord, RunEvent } from '../runs/types'
 import type { LoopNet } from './compress'
 import { CycleReport } from './CycleReport'
-import { type CycleStep, nextCycle, plannedCycles, smallerStep } from './cycleSchedule'
-import type { CycleSettings, Reference } from './cycleSettings'
+import { type CycleStep, iterationsOf, nextCycle, nextRound, plannedCycles, smallerStep } from './cycleSchedule'
+import type { CycleSettings, Growth, Reference } from './cycleSettings'
 import { standardError } from './heldOut'
 import { searchSplit } from './layerSplit'
 import { Mt19937, type RandomState } from './mt19937'
@@ -17,7 +17,15 @@ import { keptParameters, totalParameters } from './records'
 import { addLosses, isDamaged, isSettling, lengthOf, newSegment, nextRates, type Segment } from './segment'
 import { Stretch } from './stretch'
 
-/** Where the loop stands; plain JSON. */
+/** Rounds of growth and pruning at the size of a cycle. */
+interface Hold {
+  /** Of the cycle. */
+  step: CycleStep
+  /** Rounds begun. */
+  round: number
+}
+
+/** Where the loop stands; plain JSON. Fields that may be missing are of before there was growth. */
 export interface CycleState {
   formatVersion: 1
   method: 'cycles'
@@ -25,6 +33,12 @@ export interface CycleState {
   cycle: number
   /** Training under way; null: between two cycles. */
   segment: Segment | null
+  /** What prunes the net when the segment ends, which trains what came back; null: the segment retrains. */
+  pruning?: CycleStep | null
+  /** null: no rounds, or none left. */
+  hold?: Hold | null
+  /** The smallest net that answers the goal of an accuracy has been followed by one with rounds. */
+  held?: boolean
   front: FrontRecord[]
   /** Iteration of the net of the front that the next cycle prunes, or the one under way has pruned; null before the first. */
   base: number | null
@@ -93,6 +107,8 @@ const FAILURES_TO_HALVE = 1
 const FAILURES_TO_STOP = 2
 /** Rates that damage the net fall to a third, so often at most. */
 const SMALLEST_RATE_SHARE = 1 / 3 ** 6
+/** Of the largest rate, where the training of what came back ends: it is to find its size, not to settle. */
+const GROWN_LAST_RATE = 0.1
 
 export class CycleLoop {
   private readonly session: Session
@@ -102,6 +118,9 @@ export class CycleLoop {
   private readonly stretch = new Stretch(STRETCH_MS)
   private cycle: number
   private segment: Segment | null
+  private pruning: CycleStep | null
+  private hold: Hold | null
+  private held: boolean
   private readonly front: FrontRecord[]
   private base: number | null
   private reference: number | null
@@ -112,6 +131,7 @@ export class CycleLoop {
   private chosen: FrontRecord | null
   private readonly seconds: CycleState['seconds']
   private counts: KeptCounts[] = []
+  private sinceCheckpoint = 0
   private stopping = false
   private interruptible = false
 
@@ -124,6 +144,9 @@ export class CycleLoop {
     this.cycle = state?.cycle ?? 0
     const fineTuning = this.segmentOf(settings.fineTune?.iterations ?? 0)
     this.segment = state === undefined ? fineTuning : copy(state.segment)
+    this.pruning = state?.pruning ?? null
+    this.hold = copy(state?.hold ?? null)
+    this.held = state?.held ?? false
     this.front = [...(state?.front ?? [])]
     this.base = state?.base ?? null
     this.reference = state?.reference ?? null
@@ -160,6 +183,9 @@ export class CycleLoop {
       method: 'cycles',
       cycle: this.cycle,
       segment: copy(this.segment),
+      pruning: this.pruning,
+      hold: copy(this.hold),
+      held: this.held,
       front: [...this.front],
       base: this.base,
       reference: this.reference,
@@ -171,6 +197,11 @@ export class CycleLoop {
       random: this.random.state(),
       seconds: { ...this.seconds },
     }
+  }
+
+  /** Runs of before there was any have none. */
+  private get growth(): Growth | null {
+    return this.settings.growth ?? null
   }
 
   private get total(): number {
@@ -203,11 +234,16 @@ export class CycleLoop {
 
   /** What is left to do as it would go if nothing more were found dead. */
   private plannedIterations(): number {
-    const current = this.segment === null ? 0 : lengthOf(this.segment) - this.segment.done
-    return this.plannedCycles().reduce(
-      (sum, { iterations }) => sum + lengthOf(this.segmentOf(iterations)),
-      this.session.iteration + current,
-    )
+    const { segment, pruning, hold, growth } = this
+    const settling = lengthOf(this.segmentOf(1)) - 1
+    const rounds = hold === null ? 0 : hold.step.rounds - hold.round
+    const left = [
+      segment === null ? 0 : lengthOf(segment) - segment.done,
+      pruning?.iterations ?? 0,
+      hold === null || rounds === 0 ? 0 : iterationsOf({ ...hold.step, grown: 0, rounds }, growth) - hold.step.iterations,
+      ...this.plannedCycles().map((step) => iterationsOf(step, growth) + settling),
+    ]
+    return left.reduce((sum, iterations) => sum + iterations, this.session.iteration)
   }
 
   private segmentOf(iterations: number): Segment {
@@ -215,8 +251,8 @@ export class CycleLoop {
   }
 
   private plannedCycles(): CycleStep[] {
-    const { stages, goal } = this.settings
-    return plannedCycles(stages, goal, this.kept, this.total, this.largestStep)
+    const kept = this.hold?.step.target ?? this.pruning?.target ?? this.kept
+    return plannedCycles(this.settings, kept, this.total, this.largestStep)
   }
 
   /** What the training of the cycles has that the fine-tuning has not. */
@@ -230,18 +266,22 @@ export class CycleLoop {
   /** Trains until the segment ends, a checkpoint is due or the loop is to stop. */
   private async train(segment: Segment): Promise<void> {
     const { fineTune } = this.settings
-    this.told.training(this.session.iteration, this.cycle, this.plannedCycles().length + this.cycle)
+    const { cycle, pruning, hold } = this
+    const cycles = { cycle, of: this.plannedCycles().length + cycle }
+    const round = hold === null || hold.round === 0 ? null : { number: hold.round, of: hold.step.rounds }
+    this.told.training(this.session.iteration, cycles, { round, grown: pruning !== null })
     if (this.cycle === 0 && fineTune !== null) await this.session.setWeightDecay(fineTune.weightDecay)
     if (segment.done === 0) await this.session.resetHistory()
-    let untilCheckpoint = this.options.checkpointIntervalIterations || Infinity
+    const interval = this.options.checkpointIntervalIterations || Infinity
     const isOn = (): boolean => this.segment === segment && segment.done < lengthOf(segment)
-    while (isOn() && untilCheckpoint > 0 && !this.stopping) {
+    while (isOn() && this.sinceCheckpoint < interval && !this.stopping) {
       if (isSettling(segment) && segment.done === segment.iterations) await this.forgetStatistics()
-      untilCheckpoint -= await this.trainStretch(segment, Math.min(this.stretch.iterations, untilCheckpoint))
+      const most = Math.min(this.stretch.iterations, interval - this.sinceCheckpoint)
+      this.sinceCheckpoint += await this.trainStretch(segment, most)
     }
     if (this.segment !== segment) return
     if (segment.done === lengthOf(segment)) await this.endSegment(segment)
-    else if (untilCheckpoint === 0) await this.checkpoint()
+    else if (this.sinceCheckpoint >= interval) await this.checkpoint()
   }
 
   private async trainStretch(segment: Segment, most: number): Promise<number> {
@@ -284,8 +324,10 @@ export class CycleLoop {
       this.segment = this.segmentOf(this.settings.fineTune?.iterations ?? 0)
       return
     }
-    await this.restore(this.baseRecord())
     this.segment = null
+    this.pruning = null
+    this.hold = null
+    await this.restore(this.baseRecord())
     this.cycle -= 1
   }
 
@@ -306,6 +348,17 @@ export class CycleLoop {
       return
     }
     this.segment = null
+    const { pruning, hold } = this
+    if (pruning !== null) {
+      this.pruning = null
+      await this.prune(pruning)
+      return
+    }
+    if (hold !== null && hold.round < hold.step.rounds) {
+      await this.beginRound(hold)
+      return
+    }
+    this.hold = null
     if (this.cycle === 0) {
       if (this.settings.distillation !== null) await this.timed('train', () => this.session.computeTeacher())
       await this.beginCycles()
@@ -359,6 +412,7 @@ export class CycleLoop {
   private async judge(record: FrontRecord, { kept }: FrontRecord): Promise<void> {
     if (this.answers(record)) {
       this.failures = 0
+      this.held = false
       return
     }
     this.failures += this.answers(record, this.noiseOf(record)) ? 0.5 : 1
@@ -396,17 +450,55 @@ export class CycleLoop {
 
   /** False where the goal is reached. */
   private async beginCycle(): Promise<boolean> {
-    const { stages, goal, score } = this.settings
-    if (this.failures >= FAILURES_TO_STOP) return false
-    const step = nextCycle(stages, goal, this.kept, this.total, this.largestStep)
+    const isLast = this.failures >= FAILURES_TO_STOP
+    if (isLast && (this.held || !(await this.beginHold()))) return false
+    const { largestStep } = this
+    const step = nextCycle(this.settings, this.kept, this.total, { largestStep, hold: isLast })
     if (step === null) return false
     this.cycle += 1
-    this.told.pruning(
-      this.session.iteration,
-      this.cycle,
-      this.plannedCycles().length + this.cycle - 1,
-      step.target,
-    )
+    if (step.rounds > 0) this.hold = { step, round: 0 }
+    await this.beginStep(step)
+    return true
+  }
+
+  /** Before a goal of an accuracy is given up, the next size is tried once more with rounds. False where there are none. */
+  private async beginHold(): Promise<boolean> {
+    const best = this.best()
+    const { growth } = this
+    if (growth === null || growth.rounds === 0 || best.kept > growth.below * this.total) return false
+    this.held = true
+    if (best.iteration !== this.base) await this.restore(best)
+    return true
+  }
+
+  private async beginRound(hold: Hold): Promise<void> {
+    if (this.growth === null) return
+    const step = nextRound(hold.step, hold.round, this.kept, this.growth)
+    hold.round += 1
+    await this.beginStep(step)
+  }
+
+  private async beginStep(step: CycleStep): Promise<void> {
+    const { growth } = this
+    if (growth === null || step.grown === 0) {
+      await this.prune(step)
+      return
+    }
+    this.tellPruning(step)
+    await this.timed('search', async () => {
+      await this.session.scoreGrowth(growth.batches, this.settings.damping)
+      await this.session.growBest(step.grown, growth.perOutput)
+      await this.session.freezeMasks(true)
+    })
+    this.counts = await this.session.keptCounts()
+    this.pruning = step
+    this.segment = newSegment(growth.iterations, false, GROWN_LAST_RATE)
+    this.told.grown(this.session.iteration, this.counts)
+  }
+
+  private async prune(step: CycleStep): Promise<void> {
+    const { score } = this.settings
+    this.tellPruning(step)
     await this.timed('search', async () => {
       if (score === 'thresholds') await this.session.scoreMagnitude()
       else await this.session.scoreFisher(this.settings.fisherBatches, this.settings.damping)
@@ -416,9 +508,14 @@ export class CycleLoop {
       await this.session.freezeMasks(true)
     })
     this.counts = await this.session.keptCounts()
-    this.segment = this.segmentOf(step.iterations)
+    const isMeasured = this.hold === null || this.hold.round === this.hold.step.rounds
+    this.segment = isMeasured ? this.segmentOf(step.iterations) : newSegment(step.iterations, false)
     this.told.pruned(this.session.iteration, this.counts, this.plannedIterations())
-    return true
+  }
+
+  private tellPruning({ target }: CycleStep): void {
+    const { cycle } = this
+    this.told.pruning(this.session.iteration, { cycle, of: this.plannedCycles().length + cycle }, target)
   }
 
   private async keepSplit(target: number): Promise<void> {
@@ -438,6 +535,7 @@ export class CycleLoop {
   }
 
   private async checkpoint(): Promise<void> {
+    this.sinceCheckpoint = 0
     await this.options.writeCheckpoint({
       solverIteration: this.session.iteration,
       generation: null,
@@ -455,6 +553,6 @@ export class CycleLoop {
   }
 }
 
-function copy(segment: Segment | null): Segment | null {
-  return segment === null ? null : { ...segment }
+function copy<T extends Segment | Hold>(value: T | null): T | null {
+  return value === null ? null : { ...value }
 }

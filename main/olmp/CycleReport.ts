@@ -3,7 +3,7 @@
 import type { KeptCounts } from '../engine/binding'
 import type { FrontRecord, RunCycle, RunEvent, TestRecord } from '../runs/types'
 import type { LoopNet } from './compress'
-import { plannedCycles } from './cycleSchedule'
+import { iterationsOf, plannedCycles } from './cycleSchedule'
 import type { CycleSettings, Reference } from './cycleSettings'
 import { standardError } from './heldOut'
 import type { SplitFound } from './layerSplit'
@@ -33,12 +33,16 @@ export class CycleReport {
     if (!resumed) this.densities(iteration, counts)
   }
 
-  goal({ goal, stages, fineTune }: CycleSettings, counts: KeptCounts[], images: number): void {
+  goal(settings: CycleSettings, counts: KeptCounts[], images: number): void {
+    const { goal, fineTune } = settings
     const total = totalParameters(counts)
     if (goal.kind === 'size') {
       const sizes = goal.kept.map((kept) => `${kept} (${(total / kept).toFixed(1)}x)`).join(', ')
-      const cycles = plannedCycles(stages, goal, total, total)
-      const iterations = cycles.reduce((sum, step) => sum + step.iterations, fineTune?.iterations ?? 0)
+      const cycles = plannedCycles(settings, total, total)
+      const iterations = cycles.reduce(
+        (sum, step) => sum + iterationsOf(step, settings.growth),
+        fineTune?.iterations ?? 0,
+      )
       this.log(
         `Goal: at most ${sizes} of ${total} parameters, all training images trained on; ` +
           `about ${cycles.length} cycles and ${iterations} iterations`,
@@ -92,15 +96,30 @@ export class CycleReport {
     )
   }
 
-  training(iteration: number, cycle: number, of: number): void {
-    if (cycle === 0)
+  /** `grown`: with parameters that came back, before the pruning. */
+  training(
+    iteration: number,
+    { cycle, of }: { cycle: number; of: number },
+    { round, grown }: { round: { number: number; of: number } | null; grown: boolean },
+  ): void {
+    if (cycle === 0) {
       this.phase('Fine-tuning the whole net', iteration, { number: 0, of, step: 'fine-tuning' })
-    else this.phase(`Cycle ${cycle}: retraining`, iteration, { number: cycle, of, step: 'retraining' })
+      return
+    }
+    const place = round === null ? `Cycle ${cycle}` : `Cycle ${cycle}, round ${round.number} of ${round.of}`
+    const text = grown ? 'training what came back' : 'retraining'
+    this.phase(`${place}: ${text}`, iteration, { number: cycle, of, step: 'retraining' })
   }
 
-  pruning(iteration: number, cycle: number, of: number, target: number): void {
+  pruning(iteration: number, { cycle, of }: { cycle: number; of: number }, target: number): void {
     const text = `Cycle ${cycle}: pruning to ${target} parameters`
     this.phase(text, iteration, { number: cycle, of, step: 'scoring' })
+  }
+
+  /** Parameters have come back. */
+  grown(iteration: number, counts: KeptCounts[]): void {
+    this.densities(iteration, counts)
+    this.log(`Iteration ${iteration}, grown to ${keptParameters(counts)} parameters`)
   }
 
   pruned(iteration: number, counts: KeptCounts[], planned: number): void {

@@ -16,6 +16,16 @@ const TOP: Record<string, NumberRule> = {
   seed: NUMBER_RULES.seed,
 }
 const STAGE = { above: real(0, 1), removed: real(1e-6, 0.999999), iterations: whole(1) }
+const GROWTH = {
+  below: real(0, 1),
+  share: real(1e-6, 10),
+  lastShare: real(1e-6, 10),
+  perOutput: whole(1),
+  batches: whole(2),
+  iterations: whole(1),
+  rounds: whole(0, 100_000),
+  retraining: whole(1),
+}
 const SEARCH = {
   evaluations: whole(1),
   population: whole(1, 10_000),
@@ -40,6 +50,7 @@ const OTHER = [
   'goal',
   'score',
   'stages',
+  'growth',
   'search',
   'fineTune',
   'augmentation',
@@ -60,6 +71,7 @@ export function cycleProblems(value: unknown): SettingProblem[] {
     ...Object.entries(TOP).flatMap(([name, rule]) => checkNumber(name, value[name], rule)),
     ...goalProblems(value.goal),
     ...stagesProblems(value.stages),
+    ...optionalGroup('growth', value.growth ?? null, GROWTH),
     ...group('search', value.search, SEARCH),
     ...optionalGroup('fineTune', value.fineTune, FINE_TUNE),
     ...optionalGroup('augmentation', value.augmentation, AUGMENTATION),
@@ -68,11 +80,15 @@ export function cycleProblems(value: unknown): SettingProblem[] {
   ]
 }
 
-/** Throws AppError 'invalid-setting'. */
+/** Settings of before there was growth have none. Throws AppError 'invalid-setting'. */
 export function parseCycleSettings(value: unknown): CycleSettings {
   const [first] = cycleProblems(value)
-  if (first === undefined) return value as CycleSettings
+  if (first === undefined) return withGrowth(value as CycleSettings)
   throw new AppError('invalid-setting', first.message, { hint: first.hint })
+}
+
+function withGrowth(settings: Omit<CycleSettings, 'growth'> & Partial<CycleSettings>): CycleSettings {
+  return { ...settings, growth: settings.growth ?? null }
 }
 
 type Rules = Record<string, NumberRule>

@@ -3,11 +3,13 @@
 
 import type { NetFacts } from './presets'
 import { count, type Augmentation } from '../net/graph'
-import type { CycleGoal, CycleSettings, CycleStage, Effort } from './cycleSettings'
+import type { CycleGoal, CycleSettings, CycleStage, Effort, Growth } from './cycleSettings'
 
 interface Training {
-  /** Of the largest learning rate to the solver's base_lr. */
+  /** Of the largest learning rate to the solver's base_lr; training goes no faster than at `largestRate` where the solver does
+   *  not itself. */
   rateFactor: number
+  largestRate: number
   weightDecay: number
 }
 
@@ -17,41 +19,52 @@ interface Row {
   plain: Training
   /** `epochs` of the training data in place of iterations. */
   stages: { above: number; removed: number; epochs: number }[]
+  /** `epochs` and `retraining` of the training data, images in place of batches. */
+  growth: (Omit<Growth, 'batches' | 'iterations' | 'retraining'> & { epochs: number; retraining: number }) | null
   /** Whose gradients make the Fisher information of a cycle. */
   fisherImages: number
   fineTune: { epochs: number; rateFactor: number; weightDecay: number }
 }
 
+/** Nets that need batch normalisation to train at 0.1 fall apart at 0.5. */
+const LARGEST_RATE = 0.1
+
 const FULLY_CONNECTED: Row = {
-  augmented: { rateFactor: 5, weightDecay: 1e-4 },
-  plain: { rateFactor: 10, weightDecay: 2e-4 },
+  augmented: { rateFactor: 20, largestRate: 0.2, weightDecay: 1e-4 },
+  plain: { rateFactor: 20, largestRate: 0.2, weightDecay: 2e-4 },
   stages: [
     { above: 0.11, removed: 0.5, epochs: 1.1 },
-    { above: 0.0094, removed: 0.12, epochs: 5.3 },
+    { above: 0.0094, removed: 0.2, epochs: 4.3 },
     { above: 0, removed: 0.03, epochs: 5.3 },
   ],
+  growth: { below: 0.0094, share: 0.3, lastShare: 0.1, perOutput: 1, epochs: 2.1, rounds: 70, retraining: 3.2 },
   fisherImages: 12_800,
   fineTune: { epochs: 32, rateFactor: 5, weightDecay: 5e-4 },
 }
 
 const CONVOLUTIONAL: Row = {
-  augmented: { rateFactor: 5, weightDecay: 1e-4 },
-  plain: { rateFactor: 10, weightDecay: 5e-4 },
+  augmented: { rateFactor: 5, largestRate: LARGEST_RATE, weightDecay: 1e-4 },
+  plain: { rateFactor: 10, largestRate: LARGEST_RATE, weightDecay: 5e-4 },
   stages: [
     { above: 0.035, removed: 0.5, epochs: 0.43 },
-    { above: 0.0056, removed: 0.12, epochs: 3.4 },
-    { above: 0, removed: 0.03, epochs: 3.4 },
+    { above: 0.0056, removed: 0.2, epochs: 3.4 },
+    { above: 0, removed: 0.06, epochs: 3.4 },
   ],
+  growth: { below: 0.0056, share: 0.5, lastShare: 0.5, perOutput: 2, epochs: 2.1, rounds: 25, retraining: 3.2 },
   fisherImages: 3_840,
   fineTune: { epochs: 6.4, rateFactor: 3, weightDecay: 5e-4 },
 }
+
+/** Of the gains of what may come back: noise in them costs accuracy. */
+const GROWTH_IMAGES = 12_800
 
 /** Nets beyond these are trained at their own solver's rate and prune in fewer, larger steps. */
 const LARGE_PARAMETERS = 5_000_000
 const LARGE: Row = {
   ...CONVOLUTIONAL,
-  augmented: { rateFactor: 1, weightDecay: 5e-4 },
-  plain: { rateFactor: 1, weightDecay: 5e-4 },
+  augmented: { rateFactor: 1, largestRate: LARGEST_RATE, weightDecay: 5e-4 },
+  plain: { rateFactor: 1, largestRate: LARGEST_RATE, weightDecay: 5e-4 },
+  growth: null,
   stages: [
     { above: 0.2, removed: 0.4, epochs: 0.5 },
     { above: 0, removed: 0.2, epochs: 2 },
@@ -59,11 +72,11 @@ const LARGE: Row = {
   fineTune: { epochs: 2, rateFactor: 0.5, weightDecay: 5e-4 },
 }
 
-/** Of the epochs, and of the natural logarithm of what a cycle leaves. */
-const EFFORT: Record<Effort, { epochs: number; step: number }> = {
-  quick: { epochs: 0.2, step: 4 },
-  standard: { epochs: 0.5, step: 2 },
-  thorough: { epochs: 1, step: 1 },
+/** Of the epochs, of the natural logarithm of what a cycle leaves, and of the rounds. */
+const EFFORT: Record<Effort, { epochs: number; step: number; rounds: number }> = {
+  quick: { epochs: 0.2, step: 4, rounds: 0.2 },
+  standard: { epochs: 0.5, step: 2, rounds: 0.5 },
+  thorough: { epochs: 1, step: 1, rounds: 1 },
 }
 
 /** Of one cycle, or what dies with the pruned would be much more than they. */
@@ -72,10 +85,6 @@ const LARGEST_REMOVED = 0.6
 /** Iterations of a thorough retraining at least: an epoch of few images is too short to recover in (the published search
  *  for AlexNet left as many between two prunings). */
 const LEAST_ITERATIONS = 250
-
-/** Training goes no faster than this where the solver does not itself: nets that need batch normalisation to train at 0.1
- *  fall apart at 0.5. */
-const LARGEST_RATE = 0.1
 
 const AUGMENTATION: Augmentation = { copies: 4, cleanShare: 0.25, shift: 1, rotate: 8, scale: 0.08 }
 
@@ -101,27 +110,40 @@ export interface CycleChoices {
 
 export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettings {
   const row = rowFor(facts)
-  const { rateFactor, weightDecay } = choices.augment ? row.augmented : row.plain
-  const { epochs, step } = EFFORT[choices.effort]
+  const { rateFactor, largestRate, weightDecay } = choices.augment ? row.augmented : row.plain
+  const { epochs, step, rounds } = EFFORT[choices.effort]
   const iterations = (count: number): number =>
     Math.round(Math.max(LEAST_ITERATIONS * epochs, (count * epochs * facts.trainImages) / facts.trainBatch))
-  const rate = (factor: number): number =>
-    Math.max(facts.baseLearningRate, Math.min(LARGEST_RATE, factor * facts.baseLearningRate))
+  const rate = (factor: number, largest: number): number =>
+    Math.max(facts.baseLearningRate, Math.min(largest, factor * facts.baseLearningRate))
   const stages = row.stages.map(({ above, removed, epochs: count }): CycleStage => ({
     above,
     removed: Math.min(LARGEST_REMOVED, 1 - (1 - removed) ** step),
     iterations: iterations(count),
   }))
-  const { fineTune } = row
+  const { fineTune, growth } = row
   return {
     method: 'cycles',
     effort: choices.effort,
     goal: choices.goal,
     score: 'fisher',
-    learningRate: rate(rateFactor),
+    learningRate: rate(rateFactor, largestRate),
     weightDecay,
     warmup: Math.min(100, Math.ceil(stages[0].iterations / 10)),
     stages,
+    growth:
+      growth === null
+        ? null
+        : {
+            below: growth.below,
+            share: growth.share,
+            lastShare: growth.lastShare,
+            perOutput: growth.perOutput,
+            batches: Math.max(2, batches(GROWTH_IMAGES, facts)),
+            iterations: iterations(growth.epochs),
+            rounds: Math.round(rounds * growth.rounds),
+            retraining: iterations(growth.retraining),
+          },
     fisherBatches: batches(row.fisherImages, facts),
     damping: 1e-3,
     search: {
@@ -134,7 +156,7 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
     fineTune: needsFineTuning(choices)
       ? {
           iterations: iterations(fineTune.epochs),
-          learningRate: rate(fineTune.rateFactor),
+          learningRate: rate(fineTune.rateFactor, LARGEST_RATE),
           weightDecay: fineTune.weightDecay,
         }
       : null,

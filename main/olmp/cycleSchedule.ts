@@ -1,12 +1,19 @@
 // The arithmetic of the cycles: how far each one prunes, and the learning rates of a segment.
 
-import type { CycleGoal, CycleStage } from './cycleSettings'
+import type { CycleSettings, CycleStage, Growth } from './cycleSettings'
 
 export interface CycleStep {
-  /** Parameters kept at most after the pruning. */
+  /** Parameters that come back before the pruning. */
+  grown: number
+  /** Parameters kept at most after it. */
   target: number
+  /** Of retraining. */
   iterations: number
+  /** Rounds of growth and pruning at that size. */
+  rounds: number
 }
+
+type Scheduled = Pick<CycleSettings, 'stages' | 'growth' | 'goal'>
 
 /** The stage of a net that keeps `kept` of `total`. */
 export function stageOf(stages: CycleStage[], kept: number, total: number): CycleStage {
@@ -15,13 +22,13 @@ export function stageOf(stages: CycleStage[], kept: number, total: number): Cycl
 
 /** The next cycle of a net that keeps `kept`; null where the goal's smallest size is reached or nothing can go. A size
  *  asked for is not passed over: the cycle that would, ends on it. It is an end, so that it is retrained for as long as any;
- *  and so is a step that `largestStep` makes smaller, because a larger one lost too much. */
+ *  and so is a step that `largestStep` makes smaller, because a larger one lost too much. `hold`: with rounds, whether its
+ *  size was asked for or not. */
 export function nextCycle(
-  stages: CycleStage[],
-  goal: CycleGoal,
+  { stages, growth, goal }: Scheduled,
   kept: number,
   total: number,
-  largestStep = 1,
+  { largestStep = 1, hold = false } = {},
 ): CycleStep | null {
   const sizes = goal.kind === 'size' ? goal.kept : []
   const next = sizes.find((size) => size < kept)
@@ -30,8 +37,36 @@ export function nextCycle(
   const step = Math.min(removed, largestStep)
   const target = Math.max(next ?? 1, Math.min(kept - 1, Math.floor(kept * (1 - step))))
   if (target >= kept) return null
-  const isEnd = target === next || step < removed
-  return { target, iterations: isEnd ? Math.max(...stages.map((stage) => stage.iterations)) : iterations }
+  const isEnd = hold || target === next || step < removed
+  return {
+    grown: grows(growth, kept, total) ? Math.round(growth.share * kept) : 0,
+    target,
+    iterations: isEnd ? Math.max(...stages.map((stage) => stage.iterations)) : iterations,
+    rounds: (hold || target === next) && grows(growth, target, total) ? growth.rounds : 0,
+  }
+}
+
+function grows(growth: Growth | null, kept: number, total: number): growth is Growth {
+  return growth !== null && kept <= growth.below * total
+}
+
+/** A round of those of a step, from 0 on, for a net that keeps `kept`. */
+export function nextRound(step: CycleStep, round: number, kept: number, growth: Growth): CycleStep {
+  const { share, lastShare, rounds, retraining } = growth
+  const grown = share * (lastShare / share) ** (round / Math.max(1, rounds - 1))
+  return {
+    grown: Math.max(0, Math.round(step.target * (1 + grown)) - kept),
+    target: step.target,
+    iterations: round + 1 === rounds ? step.iterations : retraining,
+    rounds: 0,
+  }
+}
+
+/** Of all the training of a step, its rounds included. */
+export function iterationsOf({ grown, iterations, rounds }: CycleStep, growth: Growth | null): number {
+  if (growth === null) return iterations
+  const ofRounds = rounds === 0 ? 0 : rounds * growth.iterations + (rounds - 1) * growth.retraining + iterations
+  return (grown > 0 ? growth.iterations : 0) + iterations + ofRounds
 }
 
 /** The largest step to allow where that of a net that keeps `kept` lost too much: half of it (two of them remove as much),
@@ -52,15 +87,15 @@ const LARGEST_COMPRESSION = 500
 
 /** Cycles from `kept` parameters on, as they would go if nothing were found dead: for progress and estimates. */
 export function plannedCycles(
-  stages: CycleStage[],
-  goal: CycleGoal,
+  scheduled: Scheduled,
   kept: number,
   total: number,
   largestStep = 1,
 ): CycleStep[] {
   const steps: CycleStep[] = []
-  for (let left = kept; left > total / LARGEST_COMPRESSION || goal.kind === 'size';) {
-    const step = nextCycle(stages, goal, left, total, largestStep)
+  const isSized = scheduled.goal.kind === 'size'
+  for (let left = kept; left > total / LARGEST_COMPRESSION || isSized;) {
+      const step = nextCycle(scheduled, left, total, { largestStep })
     if (step === null) break
     steps.push(step)
     left = step.target
@@ -68,10 +103,10 @@ export function plannedCycles(
   return steps
 }
 
-/** Rates of iterations [from, from + count) of a segment of `length`: a linear warming up, times half a cosine to 0
- *  (Loshchilov, Hutter, SGDR, ICLR 2017, without restarts). */
+/** Rates of iterations [from, from + count) of a segment of `length`: a linear warming up, times half a cosine (Loshchilov,
+ *  Hutter, SGDR, ICLR 2017, without restarts) that falls to the share `last` of the largest. */
 export function segmentRates(
-  largest: number,
+  { largest, last }: { largest: number; last: number },
   warmup: number,
   length: number,
   from: number,
@@ -79,7 +114,7 @@ export function segmentRates(
 ): Float64Array {
   return Float64Array.from({ length: count }, (_, i) => {
     const t = from + i
-    const cosine = 0.5 * largest * (1 + Math.cos((Math.PI * t) / length))
-    return cosine * Math.min(1, (t + 1) / Math.max(1, warmup))
+    const cosine = last + 0.5 * (1 - last) * (1 + Math.cos((Math.PI * t) / length))
+    return largest * cosine * Math.min(1, (t + 1) / Math.max(1, warmup))
   })
 }

@@ -34,6 +34,27 @@ export interface CycleStage {
   iterations: number
 }
 
+/** Pruned parameters come back: those by which the loss would fall most, with value 0, before a cycle prunes; what the cycle
+ *  then prunes may be others (Han et al., DSD, ICLR 2017; Evci et al., RigL, ICML 2020, by cycles instead of steps). */
+export interface Growth {
+  /** While at most this share of all parameters (0..1) is kept. */
+  below: number
+  /** Of the kept parameters, so many come back; in rounds from this share in the first to `lastShare` in the last. */
+  share: number
+  lastShare: number
+  /** Of one output of a layer, so many come back at a time: the many that would serve the same end are told apart once one
+   *  is there. */
+  perOutput: number
+  /** Batches whose gradients tell the gain. */
+  batches: number
+  /** Iterations of training with what came back, before the pruning. */
+  iterations: number
+  /** Of a net that has reached a size asked for: growth, and pruning back to the size, so often. */
+  rounds: number
+  /** Iterations of retraining in each of them; the last one is retrained as any cycle. */
+  retraining: number
+}
+
 export interface FineTuning {
   iterations: number
   learningRate: number
@@ -52,6 +73,8 @@ export interface CycleSettings {
   warmup: number
   /** From the largest net to the smallest; the last one's `above` is 0. */
   stages: CycleStage[]
+  /** null: what is pruned stays pruned. */
+  growth: Growth | null
   /** Batches whose gradients make the Fisher information. */
   fisherBatches: number
   /** Added to it. */

@@ -2,7 +2,7 @@
 
 import type { CycleSettings } from './cycleSettings'
 import { parseCycleSettings } from './cycleProblems'
-import { plannedCycles } from './cycleSchedule'
+import { iterationsOf, plannedCycles } from './cycleSchedule'
 import { parseSettings, type OlmpSettings } from './settings'
 
 export type RunSettings = OlmpSettings | CycleSettings
@@ -23,8 +23,8 @@ export function parseRunSettings(value: unknown, prunable?: string[]): RunSettin
 export function plannedIterations(settings: RunSettings, parameters: number | null): number {
   if (!isCycles(settings)) return settings.iterations + 1
   if (parameters === null) return 0
-  const cycles = plannedCycles(settings.stages, settings.goal, parameters, parameters)
-  return cycles.reduce((sum, { iterations }) => sum + iterations, settings.fineTune?.iterations ?? 0)
+  const cycles = plannedCycles(settings, parameters, parameters)
+  return cycles.reduce((sum, step) => sum + iterationsOf(step, settings.growth), settings.fineTune?.iterations ?? 0)
 }
 
 /** How the engine reads rates; only the published loop has any. */

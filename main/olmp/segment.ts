@@ -7,6 +7,8 @@ export interface Segment {
   iterations: number
   /** After them, so many at rate 0: only running statistics move. */
   settling: number
+  /** Share of the largest rate that the rates fall to. */
+  lastRate: number
   /** Mean training loss of its first and of its last iterations, as far as they are done. */
   firstLoss: number
   lastLoss: number
@@ -15,10 +17,10 @@ export interface Segment {
 /** A batch of each is enough to tell a mean and a variance. */
 const SETTLING = 100
 
-/** `statistics`: the net has running statistics. A net that is not trained keeps its own. */
-export function newSegment(iterations: number, statistics: boolean): Segment {
+/** `statistics`: the net has running statistics that are to be right at the end. A net that is not trained keeps its own. */
+export function newSegment(iterations: number, statistics: boolean, lastRate = 0): Segment {
   const settling = statistics && iterations > 0 ? SETTLING : 0
-  return { done: 0, iterations, settling, firstLoss: 0, lastLoss: 0 }
+  return { done: 0, iterations, settling, lastRate, firstLoss: 0, lastLoss: 0 }
 }
 
 export function lengthOf({ iterations, settling }: Segment): number {
@@ -32,9 +34,9 @@ export function isSettling({ done, iterations, settling }: Segment): boolean {
 
 /** Of the next iterations, `count` at most: no further than to where settling begins, or to the end. */
 export function nextRates(segment: Segment, count: number, largest: number, warmup: number): Float64Array {
-  const { done, iterations } = segment
+  const { done, iterations, lastRate: last } = segment
   if (done >= iterations) return new Float64Array(Math.min(count, lengthOf(segment) - done))
-  return segmentRates(largest, warmup, iterations, done, Math.min(count, iterations - done))
+  return segmentRates({ largest, last }, warmup, iterations, done, Math.min(count, iterations - done))
 }
 
 /** Iterations at either end: rates are still small in the first, and small again in the last. */

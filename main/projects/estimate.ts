@@ -1,7 +1,7 @@
 // How long a run will take, from what its parts take. Pure: the window computes it anew with every change of a setting.
 
 import type { MemoryEstimate } from '../engine/binding'
-import { plannedCycles } from '../olmp/cycleSchedule'
+import { iterationsOf, plannedCycles } from '../olmp/cycleSchedule'
 import type { CycleSettings } from '../olmp/cycleSettings'
 import { pruneCycles } from '../olmp/presets'
 import type { OlmpSettings } from '../olmp/settings'
@@ -60,6 +60,8 @@ export function estimateRun(settings: OlmpSettings, layers: EstimatedLayer[], co
  *  roughly what was measured on nets of 1e5 to 1e6 parameters. */
 const leastStepShare = 0.12
 const denseFrom = 0.2
+/** Of a step whose masks may change, on a net that keeps little. */
+const openStepShare = 0.4
 /** Of a score: two forward passes and a backward one, and the squares. */
 const scoreSteps = 2
 /** Of a test with the net of a cycle, which is mostly sparse. */
@@ -67,18 +69,23 @@ const testShare = 0.3
 
 /** Of a compression in cycles of a net of so many prunable parameters, as if nothing were found dead on the way. */
 export function estimateCycles(settings: CycleSettings, parameters: number, costs: RunCosts): RunEstimate {
-  const cycles = plannedCycles(settings.stages, settings.goal, parameters, parameters)
+  const cycles = plannedCycles(settings, parameters, parameters)
   const fineTuning = settings.fineTune?.iterations ?? 0
   const steps = cycles.reduce(
-    (sum, { target, iterations }) =>
-      sum + iterations * Math.min(1, leastStepShare + target / parameters / denseFrom),
+    (sum, step) =>
+      sum +
+      iterationsOf(step, settings.growth) * Math.min(1, leastStepShare + step.target / parameters / denseFrom),
     fineTuning,
   )
+  const scores = cycles.reduce((sum, { rounds }) => sum + 1 + rounds, 0)
   const trainSeconds = (steps * costs.trainMs) / 1000
   const perScore = settings.fisherBatches * scoreSteps * costs.trainMs
   const perSplit =
     settings.search.evaluations * settings.search.sampleBatches * costs.evaluationMs * leastStepShare
-  const searchSeconds = (cycles.length * (perScore + (settings.score === 'fisher' ? 0 : perSplit))) / 1000
+  const growths = cycles.reduce((sum, { grown, rounds }) => sum + (grown > 0 ? 1 : 0) + rounds, 0)
+  const perGrowth = (settings.growth?.batches ?? 0) * costs.trainMs * openStepShare
+  const perPruning = perScore + (settings.score === 'fisher' ? 0 : perSplit)
+  const searchSeconds = (scores * perPruning + growths * perGrowth) / 1000
   const validated = settings.goal.kind === 'accuracy' ? 2 : 1
   const testSeconds = ((2 + cycles.length * validated * testShare) * costs.testMs) / 1000
   return {

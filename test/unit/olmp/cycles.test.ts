@@ -28,6 +28,7 @@ function settingsOf(goal: CycleGoal, change: Partial<CycleSettings> = {}): Cycle
       { above: 0.5, removed: 0.3, iterations: 20 },
       { above: 0, removed: 0.1, iterations: 10 },
     ],
+    growth: null,
     fisherBatches: 2,
     damping: 1e-3,
     search: { evaluations: 40, population: 4, stepSize: 0.3, bound: 4, sampleBatches: 2 },

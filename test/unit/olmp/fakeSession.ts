@@ -162,6 +162,16 @@ export class FakeSession implements Session {
     this.calls.push({ name: 'scoreFisher' })
     this.random.randn()
   }
+  async scoreGrowth(): Promise<void> {
+    this.calls.push({ name: 'scoreGrowth' })
+  }
+  /** The first pruned ones, layer by layer. */
+  async growBest(count: number): Promise<number> {
+    this.calls.push({ name: 'growBest', value: count })
+    let left = count
+    this.masks = this.masks.map((row) => row.map((kept) => (kept === 0 && left-- > 0 ? 1 : kept)))
+    return count - Math.max(0, left)
+  }
   async scoreMagnitude(): Promise<void> {
     this.calls.push({ name: 'scoreMagnitude' })
   }
