@@ -41,7 +41,7 @@ export async function chooseSettings(
   terminal: Terminal,
   source: ModelSource,
   flags: SettingsFlags,
-): Promise<{ name: string; settings: RunSettings }> {
+): Promise<{ name: string; settings: RunSettings; prunableParameters: number }> {
   const { preset } = flags
   if (preset !== RECOMMENDED && !isPresetName(preset)) {
     throw new AppError('unknown-preset', `there is no preset '${preset}'`, {
@@ -66,7 +66,8 @@ export async function chooseSettings(
   const seed = flags.seed === undefined ? {} : { seed: flags.seed }
   const cycles = 'method' in file || (preset === RECOMMENDED && !('searchMode' in file))
   const base = cycles ? cyclesOf(facts, flags) : published(preset, facts, flags)
-  return { name: model.name, settings: parseRunSettings({ ...base, ...file, ...seed }) }
+  const settings = parseRunSettings({ ...base, ...file, ...seed })
+  return { name: model.name, settings, prunableParameters: facts.prunableParameters }
 }
 
 function published(preset: string, facts: CycleFacts, flags: SettingsFlags): OlmpSettings {

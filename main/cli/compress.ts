@@ -5,6 +5,7 @@ import path from 'node:path'
 import { loadAddon } from '../engine/addon'
 import { AppError } from '../net/errors'
 import { standardError } from '../olmp/heldOut'
+import { checkpointInterval } from '../olmp/runSettings'
 import { extendRun } from '../runs/extendRun'
 import { moveRun } from '../runs/moveRun'
 import { RunFolder } from '../runs/RunFolder'
@@ -18,7 +19,7 @@ import type { Terminal } from './terminal'
 
 export interface CompressFlags extends SettingsFlags {
   runDir?: string
-  checkpointInterval: number
+  checkpointInterval?: number
 }
 
 const KEPT_CHECKPOINTS = 3
@@ -29,7 +30,7 @@ export async function compressCommand(
   flags: CompressFlags,
 ): Promise<void> {
   const { terminal, threads, device, tf32 } = context
-  const { name, settings } = await chooseSettings(terminal, source, flags)
+  const { name, settings, prunableParameters } = await chooseSettings(terminal, source, flags)
   const folder = path.resolve(
     flags.runDir ?? path.join('olmp-runs', `${fileName(name)}-${timestamp(new Date())}`),
   )
@@ -39,7 +40,8 @@ export async function compressCommand(
     device,
     ...(tf32 ? { tf32 } : {}),
     threads,
-    checkpointIntervalIterations: flags.checkpointInterval,
+    checkpointIntervalIterations:
+      flags.checkpointInterval ?? checkpointInterval(settings, prunableParameters),
     keepCheckpoints: KEPT_CHECKPOINTS,
   })
   terminal.log(`Run folder: ${folder}`)

@@ -130,9 +130,8 @@ withEngine(withSource(program.command('compress')))
   .option('--run-dir <folder>', 'where the run is kept (default: olmp-runs/NAME-TIME in the working folder)')
   .option(
     '--checkpoint-interval <n>',
-    'iterations between checkpoints',
+    "iterations between checkpoints (default: a thirtieth of the run's)",
     integerFrom('--checkpoint-interval', 1, 1e9),
-    1000,
   )
   .action((folder: string, flags: CommonFlags & Parameters<typeof compressCommand>[2]) =>
     compressCommand(context(flags), sourceFrom(folder, flags), flags),

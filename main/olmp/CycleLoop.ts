@@ -8,7 +8,14 @@ import { count } from '../net/graph'
 import type { FrontRecord, RunEvent } from '../runs/types'
 import type { LoopNet } from './compress'
 import { CycleReport } from './CycleReport'
-import { type CycleStep, iterationsOf, nextCycle, nextRound, plannedCycles, smallerStep } from './cycleSchedule'
+import {
+  type CycleStep,
+  iterationsOf,
+  nextCycle,
+  nextRound,
+  plannedCycles,
+  smallerStep,
+} from './cycleSchedule'
 import type { CycleSettings, Growth, Reference } from './cycleSettings'
 import { standardError } from './heldOut'
 import { searchSplit } from './layerSplit'
@@ -240,7 +247,9 @@ export class CycleLoop {
     const left = [
       segment === null ? 0 : lengthOf(segment) - segment.done,
       pruning?.iterations ?? 0,
-      hold === null || rounds === 0 ? 0 : iterationsOf({ ...hold.step, grown: 0, rounds }, growth) - hold.step.iterations,
+      hold === null || rounds === 0
+        ? 0
+        : iterationsOf({ ...hold.step, grown: 0, rounds }, growth) - hold.step.iterations,
       ...this.plannedCycles().map((step) => iterationsOf(step, growth) + settling),
     ]
     return left.reduce((sum, iterations) => sum + iterations, this.session.iteration)

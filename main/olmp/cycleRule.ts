@@ -20,7 +20,8 @@ interface Row {
   /** `epochs` of the training data in place of iterations. */
   stages: { above: number; removed: number; epochs: number }[]
   /** `epochs` and `retraining` of the training data, images in place of batches. */
-  growth: (Omit<Growth, 'batches' | 'iterations' | 'retraining'> & { epochs: number; retraining: number }) | null
+  growth:
+    (Omit<Growth, 'batches' | 'iterations' | 'retraining'> & { epochs: number; retraining: number }) | null
   /** Whose gradients make the Fisher information of a cycle. */
   fisherImages: number
   fineTune: { epochs: number; rateFactor: number; weightDecay: number }
@@ -31,13 +32,21 @@ const LARGEST_RATE = 0.1
 
 const FULLY_CONNECTED: Row = {
   augmented: { rateFactor: 20, largestRate: 0.2, weightDecay: 1e-4 },
-  plain: { rateFactor: 20, largestRate: 0.2, weightDecay: 2e-4 },
+  plain: { rateFactor: 10, largestRate: LARGEST_RATE, weightDecay: 2e-4 },
   stages: [
     { above: 0.11, removed: 0.5, epochs: 1.1 },
     { above: 0.0094, removed: 0.2, epochs: 4.3 },
     { above: 0, removed: 0.03, epochs: 5.3 },
   ],
-  growth: { below: 0.0094, share: 0.3, lastShare: 0.1, perOutput: 1, epochs: 2.1, rounds: 70, retraining: 3.2 },
+  growth: {
+    below: 0.0094,
+    share: 0.3,
+    lastShare: 0.1,
+    perOutput: 1,
+    epochs: 2.1,
+    rounds: 70,
+    retraining: 3.2,
+  },
   fisherImages: 12_800,
   fineTune: { epochs: 32, rateFactor: 5, weightDecay: 5e-4 },
 }
@@ -50,7 +59,15 @@ const CONVOLUTIONAL: Row = {
     { above: 0.0056, removed: 0.2, epochs: 3.4 },
     { above: 0, removed: 0.06, epochs: 3.4 },
   ],
-  growth: { below: 0.0056, share: 0.5, lastShare: 0.5, perOutput: 2, epochs: 2.1, rounds: 25, retraining: 3.2 },
+  growth: {
+    below: 0.0056,
+    share: 0.5,
+    lastShare: 0.5,
+    perOutput: 2,
+    epochs: 2.1,
+    rounds: 25,
+    retraining: 3.2,
+  },
   fisherImages: 3_840,
   fineTune: { epochs: 6.4, rateFactor: 3, weightDecay: 5e-4 },
 }

@@ -65,7 +65,8 @@ export function nextRound(step: CycleStep, round: number, kept: number, growth: 
 /** Of all the training of a step, its rounds included. */
 export function iterationsOf({ grown, iterations, rounds }: CycleStep, growth: Growth | null): number {
   if (growth === null) return iterations
-  const ofRounds = rounds === 0 ? 0 : rounds * growth.iterations + (rounds - 1) * growth.retraining + iterations
+  const ofRounds =
+    rounds === 0 ? 0 : rounds * growth.iterations + (rounds - 1) * growth.retraining + iterations
   return (grown > 0 ? growth.iterations : 0) + iterations + ofRounds
 }
 
@@ -95,7 +96,7 @@ export function plannedCycles(
   const steps: CycleStep[] = []
   const isSized = scheduled.goal.kind === 'size'
   for (let left = kept; left > total / LARGEST_COMPRESSION || isSized;) {
-      const step = nextCycle(scheduled, left, total, { largestStep })
+    const step = nextCycle(scheduled, left, total, { largestStep })
     if (step === null) break
     steps.push(step)
     left = step.target

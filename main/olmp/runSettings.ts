@@ -24,7 +24,19 @@ export function plannedIterations(settings: RunSettings, parameters: number | nu
   if (!isCycles(settings)) return settings.iterations + 1
   if (parameters === null) return 0
   const cycles = plannedCycles(settings, parameters, parameters)
-  return cycles.reduce((sum, step) => sum + iterationsOf(step, settings.growth), settings.fineTune?.iterations ?? 0)
+  return cycles.reduce(
+    (sum, step) => sum + iterationsOf(step, settings.growth),
+    settings.fineTune?.iterations ?? 0,
+  )
+}
+
+/** Checkpoints of a run: this many over its length, no more often than every 100 iterations. */
+const CHECKPOINTS = 30
+const LEAST_CHECKPOINT_INTERVAL = 100
+
+/** Iterations between checkpoints, where nobody says otherwise. */
+export function checkpointInterval(settings: RunSettings, parameters: number | null): number {
+  return Math.max(LEAST_CHECKPOINT_INTERVAL, Math.ceil(plannedIterations(settings, parameters) / CHECKPOINTS))
 }
 
 /** How the engine reads rates; only the published loop has any. */

@@ -8,7 +8,7 @@ import type { EngineStatus, QueueList, RunList, StartRequest } from '../../prelo
 import type { EngineProcess } from '../engine/EngineProcess'
 import type { RunEventMessage } from '../engine/protocol'
 import { AppError, type ErrorRecord, toErrorRecord } from '../net/errors'
-import { parseRunSettings, plannedIterations } from '../olmp/runSettings'
+import { checkpointInterval, parseRunSettings } from '../olmp/runSettings'
 import { annotate, type Annotation } from '../runs/annotation'
 import { extendRun } from '../runs/extendRun'
 import { moveRun } from '../runs/moveRun'
@@ -45,10 +45,6 @@ interface RunServiceEvents {
   /** When a run begins or ends, and every `progressMs` while one is on. */
   activity: [activity: RunActivity]
 }
-
-/** Checkpoints of a run, where nobody says otherwise: this many over its length, no more often than every 100. */
-const checkpointsPerRun = 30
-const leastCheckpointInterval = 100
 
 /** So often a running run's progress is told. */
 const progressMs = 2000
@@ -195,9 +191,8 @@ export class RunService extends EventEmitter<RunServiceEvents> {
   private complete(wish: StartRequest, { source, prunableParameters }: ModelReport): RunRequest {
     const { settings, parentRunId } = wish
     const preferred = this.options.settings()
-    const iterations = plannedIterations(settings, prunableParameters)
     const device = wish.device ?? preferred.device
-    const byLength = Math.max(leastCheckpointInterval, Math.ceil(iterations / checkpointsPerRun))
+    const byLength = checkpointInterval(settings, prunableParameters)
     return {
       source,
       settings,

@@ -74,7 +74,8 @@ export function estimateCycles(settings: CycleSettings, parameters: number, cost
   const steps = cycles.reduce(
     (sum, step) =>
       sum +
-      iterationsOf(step, settings.growth) * Math.min(1, leastStepShare + step.target / parameters / denseFrom),
+      iterationsOf(step, settings.growth) *
+        Math.min(1, leastStepShare + step.target / parameters / denseFrom),
     fineTuning,
   )
   const scores = cycles.reduce((sum, { rounds }) => sum + 1 + rounds, 0)

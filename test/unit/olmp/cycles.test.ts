@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { CycleLoop, type CycleCheckpoint } from '../../../main/olmp/CycleLoop'
 import { cycleProblems } from '../../../main/olmp/cycleProblems'
 import { augmentable, cycleRule, type CycleFacts } from '../../../main/olmp/cycleRule'
-import { nextCycle, plannedCycles, segmentRates } from '../../../main/olmp/cycleSchedule'
-import { EFFORTS, type CycleGoal, type CycleSettings } from '../../../main/olmp/cycleSettings'
+import { iterationsOf, nextCycle, plannedCycles, segmentRates } from '../../../main/olmp/cycleSchedule'
+import { EFFORTS, type CycleGoal, type CycleSettings, type Growth } from '../../../main/olmp/cycleSettings'
 import { heldOut, standardError, validationImages } from '../../../main/olmp/heldOut'
 import { searchSplit, spread } from '../../../main/olmp/layerSplit'
 import { Mt19937 } from '../../../main/olmp/mt19937'
@@ -38,6 +38,17 @@ function settingsOf(goal: CycleGoal, change: Partial<CycleSettings> = {}): Cycle
     seed: 9,
     ...change,
   }
+}
+
+const growth: Growth = {
+  below: 0.5,
+  share: 0.4,
+  lastShare: 0.1,
+  perOutput: 2,
+  batches: 2,
+  iterations: 6,
+  rounds: 3,
+  retraining: 4,
 }
 
 interface Trial {
@@ -253,6 +264,71 @@ describe('CycleLoop', () => {
     },
   )
 
+  it('lets pruned parameters come back and prunes others, in cycles and in rounds at the size asked for', async () => {
+    const trial = prepare(settingsOf({ kind: 'size', kept: [50] }, { growth }))
+    await trial.loop.run()
+    const { calls } = trial.session
+    const first = calls.findIndex(({ name }) => name === 'scoreGrowth')
+    const names = calls.slice(first).flatMap(({ name }) => (['rewind', 'test'].includes(name) ? [] : [name]))
+    const once = names.filter((name, i) => name !== names[i - 1])
+    const round = ['scoreGrowth', 'growBest', 'freezeMasks', 'resetHistory', 'train']
+    const pruning = ['scoreFisher', 'keepBest', 'freezeMasks', 'resetHistory', 'train']
+    const cycle = [...round, ...pruning]
+    expect(once).toEqual(Array.from({ length: 5 }, () => cycle).flat())
+    // from 58 of 120 to 52 and 50, then the rounds: 0.4, 0.2 and 0.1 of 50 more
+    const grown = calls.flatMap((call) => (call.name === 'growBest' ? [call.value] : []))
+    expect(grown).toEqual([23, 21, 20, 10, 5])
+    const front = frontOf(trial)
+    expect(front.filter(({ kept }) => kept === 50)).toHaveLength(1)
+    expect(trial.loop.state().chosen).toMatchObject({ kept: 50, iteration: trial.session.iteration })
+    const said = trial.events.flatMap((event) => (event.kind === 'phase' ? [event] : []))
+    expect(said.map(({ text }) => text)).toContain('Cycle 4, round 2 of 3: training what came back')
+    expect(said.at(-1)?.iterations).toBe(trial.session.iteration)
+  })
+
+  it('stops anywhere in growth and rounds and goes on as if it had not', async () => {
+    const settings = settingsOf({ kind: 'size', kept: [50, 40] }, { growth })
+    const whole = prepare(settings, { interval: 7 })
+    await whole.loop.run()
+    const end = whole.session.iteration
+    for (let at = 50; at < end; at += 9) {
+      const first = prepare(settings, { interval: 7 })
+      first.session.onTrainStep = (iteration) => {
+        if (iteration < at) return 'go'
+        first.loop.requestStop()
+        return 'cancel'
+      }
+      expect(await first.loop.run()).toBe('stopped')
+      const second = prepare(settings, { from: first, interval: 7 })
+      await second.session.loadState(`${first.points.length}`)
+      expect(await second.loop.run()).toBe('finished')
+      expect(second.session.iteration).toBe(end)
+      expect(second.session.content()).toEqual(whole.session.content())
+      expect(second.loop.state()).toMatchObject({
+        front: whole.loop.state().front.map(({ kept }) => ({ kept })),
+      })
+    }
+  })
+
+  it('tries the size that failed a goal of accuracy once more, with rounds', async () => {
+    // each round is worth a parameter
+    const rounds = (session: FakeSession): number =>
+      session.calls.filter(({ name }) => name === 'growBest').length
+    const validate: Validate = async (session) =>
+      (await keptOf(session)) + Math.min(8, rounds(session)) >= 48 ? 0.9 : 0.5
+    const stages = [{ above: 0, removed: 0.1, iterations: 10 }]
+    const trial = prepare(settingsOf(within, { stages, growth }), { validate })
+    expect(await trial.loop.run()).toBe('finished')
+    const { chosen, held } = trial.loop.state()
+    const sizes = frontOf(trial).map(({ kept }) => kept)
+    // 45 fails, then 40: it is tried again from 50, answers, and so does nothing after it
+    expect(sizes.slice(0, 10)).toEqual([120, 108, 97, 87, 78, 70, 63, 56, 50, 45])
+    expect(sizes.filter((kept) => kept === chosen?.kept).length).toBeGreaterThan(0)
+    expect(chosen?.kept).toBeLessThanOrEqual(45)
+    expect(held).toBe(true)
+    expect(await keptOf(trial.session)).toBe(chosen?.kept)
+  })
+
   it('repeats training that diverged at smaller rates', async () => {
     const trial = prepare(settingsOf({ kind: 'size', kept: [40] }))
     let diverged = 0
@@ -309,22 +385,34 @@ describe('CycleLoop', () => {
 })
 
 describe('the schedule of cycles', () => {
-  const { stages } = settingsOf({ kind: 'size', kept: [1] })
   it('takes the stage by what is kept, and does not pass over a size', () => {
-    const goal: CycleGoal = { kind: 'size', kept: [80, 20] }
-    expect(nextCycle(stages, goal, 100, 100)).toEqual({ target: 80, iterations: 20 })
-    expect(nextCycle(stages, goal, 80, 100)).toEqual({ target: 56, iterations: 20 })
-    expect(nextCycle(stages, goal, 40, 100)).toEqual({ target: 36, iterations: 10 })
+    const settings = settingsOf({ kind: 'size', kept: [80, 20] })
+    const none = { grown: 0, rounds: 0 }
+    expect(nextCycle(settings, 100, 100)).toEqual({ target: 80, iterations: 20, ...none })
+    expect(nextCycle(settings, 80, 100)).toEqual({ target: 56, iterations: 20, ...none })
+    expect(nextCycle(settings, 40, 100)).toEqual({ target: 36, iterations: 10, ...none })
     // an end is trained for as long as any
-    expect(nextCycle(stages, goal, 21, 100)).toEqual({ target: 20, iterations: 20 })
-    expect(nextCycle(stages, goal, 20, 100)).toBeNull()
-    expect(plannedCycles(stages, goal, 100, 100).at(-1)?.target).toBe(20)
+    expect(nextCycle(settings, 21, 100)).toEqual({ target: 20, iterations: 20, ...none })
+    expect(nextCycle(settings, 20, 100)).toBeNull()
+    expect(plannedCycles(settings, 100, 100).at(-1)?.target).toBe(20)
+  })
+
+  it('lets parameters come back where few are kept, and holds rounds at the sizes asked for', () => {
+    const settings = settingsOf({ kind: 'size', kept: [40, 20] }, { growth })
+    expect(nextCycle(settings, 80, 100)).toMatchObject({ grown: 0, target: 56, rounds: 0 })
+    expect(nextCycle(settings, 42, 100)).toMatchObject({ grown: 17, target: 40, rounds: 3 })
+    expect(nextCycle(settings, 40, 100)).toMatchObject({ grown: 16, target: 36, rounds: 0 })
+    const end = nextCycle(settings, 21, 100)
+    expect(end).toMatchObject({ grown: 8, target: 20, iterations: 20, rounds: 3 })
+    expect(end && iterationsOf(end, growth)).toBe(6 + 20 + (6 + 4) + (6 + 4) + (6 + 20))
   })
 
   it('makes the same rates in one piece and in two', () => {
-    const whole = segmentRates(0.1, 10, 50, 0, 50)
-    const two = [...segmentRates(0.1, 10, 50, 0, 21), ...segmentRates(0.1, 10, 50, 21, 29)]
+    const rates = { largest: 0.1, last: 0.2 }
+    const whole = segmentRates(rates, 10, 50, 0, 50)
+    const two = [...segmentRates(rates, 10, 50, 0, 21), ...segmentRates(rates, 10, 50, 21, 29)]
     expect([...whole]).toEqual(two)
+    expect(whole[49]).toBeCloseTo(0.02, 3)
     expect(Math.max(...whole)).toBeLessThanOrEqual(0.1)
   })
 })
@@ -364,11 +452,18 @@ describe('the rule for any net', () => {
     cycleRule(facts, { effort: 'thorough', goal, augment: true, seed: 1, ...change })
 
   it('gives the recipe that was measured for nets like those it was measured on', () => {
-    const { stages, fineTune, learningRate } = rule(lenet300)
-    expect(learningRate).toBeCloseTo(0.05)
-    expect(stages.map(({ removed }) => Number(removed.toFixed(2)))).toEqual([0.5, 0.12, 0.03])
-    expect(stages[1].iterations).toBeGreaterThan(4500)
-    expect(stages[1].iterations).toBeLessThan(5500)
+    const { stages, fineTune, learningRate, growth } = rule(lenet300)
+    expect(learningRate).toBeCloseTo(0.2)
+    expect(stages.map(({ removed }) => Number(removed.toFixed(2)))).toEqual([0.5, 0.2, 0.03])
+    expect(stages[1].iterations).toBeGreaterThan(3500)
+    expect(stages[1].iterations).toBeLessThan(4500)
+    expect(growth).toMatchObject({
+      perOutput: 1,
+      batches: 200,
+      rounds: 70,
+      iterations: 1969,
+      retraining: 3000,
+    })
     expect(fineTune?.iterations).toBe(30_000)
   })
 
@@ -422,10 +517,12 @@ describe('the rule for any net', () => {
     expect(rule(lenet300, { augment: false, goal: accuracy }).fineTune).not.toBeNull()
   })
 
-  it('trains no faster than 0.1 where the solver does not, and no slower than the solver', () => {
-    const rateOf = (baseLearningRate: number, augment: boolean): number =>
-      rule({ ...lenet300, baseLearningRate }, { augment }).learningRate
+  it('trains no faster than is good for such nets where the solver does not, and no slower than the solver', () => {
+    const convolutional: CycleFacts = { ...lenet300, prunableTypes: ['Convolution'] }
+    const rateOf = (baseLearningRate: number, augment: boolean, facts = convolutional): number =>
+      rule({ ...facts, baseLearningRate }, { augment }).learningRate
     expect([rateOf(0.01, true), rateOf(0.01, false)]).toEqual([0.05, 0.1])
+    expect([rateOf(0.1, true, lenet300), rateOf(0.1, false, lenet300)]).toEqual([0.2, 0.1])
     expect([rateOf(0.1, true), rateOf(0.1, false)]).toEqual([0.1, 0.1])
     expect(rateOf(0.5, true)).toBe(0.5)
     const solver = { type: 'SGD' as const, base_lr: 0.1, momentum: 0.9, iter_size: 1 }

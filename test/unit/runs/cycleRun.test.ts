@@ -106,7 +106,8 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
     expect(accuracy).toBeGreaterThanOrEqual(referenceAccuracy - 0.03)
     const front = await readFront(folder.path)
     const smaller = front.filter(({ kept }) => kept < (result?.sparsity.kept ?? 0))
-    expect(smaller).toHaveLength(2)
+    // two in a row, and the larger of them once more with rounds
+    expect(smaller).toHaveLength(3)
     for (const { validationAccuracy } of smaller)
       expect(validationAccuracy).toBeLessThan(referenceAccuracy - 0.03)
     expect(
