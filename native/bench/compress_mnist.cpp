@@ -64,18 +64,26 @@ json on_mnist(json graph, const std::string& lmdb, bool train) {
 // cycleRule.ts, the rows of fully connected and convolutional nets.
 CyclePlan plan_of(bool convolutional, double effort, int training, std::int64_t kept) {
   const double step = effort >= 1 ? 1 : effort >= 0.5 ? 2 : 4;
+  const auto iterations = [&](double epochs) {
+    return std::max(1, static_cast<int>(std::lround(epochs * effort * kTrainImages / kTrainBatch)));
+  };
   const auto stage = [&](double above, double removed, double epochs) {
-    const int iterations = std::max(1, static_cast<int>(std::lround(epochs * effort * kTrainImages / kTrainBatch)));
-    return CycleStage{above, std::min(0.6, 1 - std::pow(1 - removed, step)), iterations};
+    return CycleStage{above, std::min(0.6, 1 - std::pow(1 - removed, step)), iterations(epochs)};
   };
   CyclePlan plan;
   plan.fine_tuning = training;
   plan.fine_tuning_rate = 0.05;
   plan.fine_tuning_decay = 5e-4;
-  plan.rate = 0.05;
+  plan.rate = convolutional ? 0.05 : 0.2;
   plan.decay = 1e-4;
-  plan.stages = convolutional ? std::vector<CycleStage>{stage(0.035, 0.5, 0.43), stage(0.0056, 0.12, 3.4), stage(0, 0.03, 3.4)}
-                              : std::vector<CycleStage>{stage(0.11, 0.5, 1.1), stage(0.0094, 0.12, 5.3), stage(0, 0.03, 5.3)};
+  const int rounds = static_cast<int>(std::lround((convolutional ? 25 : 70) * (effort >= 0.5 ? effort : 0.2)));
+  if (convolutional) {
+    plan.stages = {stage(0.035, 0.5, 0.43), stage(0.0056, 0.2, 3.4), stage(0, 0.06, 3.4)};
+    plan.growth = {0.0056, 0.5, 0.5, 2, 200, iterations(2.1), rounds, iterations(3.2)};
+  } else {
+    plan.stages = {stage(0.11, 0.5, 1.1), stage(0.0094, 0.2, 4.3), stage(0, 0.03, 5.3)};
+    plan.growth = {0.0094, 0.3, 0.1, 1, 200, iterations(2.1), rounds, iterations(3.2)};
+  }
   plan.warmup = std::min(100, (plan.stages[0].iterations + 9) / 10);
   plan.fisher_batches = convolutional ? 60 : 200;
   plan.teacher_weight = 0.5;

@@ -1,5 +1,6 @@
 // A compression in cycles, as main/olmp/CycleLoop.ts drives a session through it, for programs without Node: fine-tune, then
-// score by Fisher's information, prune, retrain on fixed masks, down to a size. What is dead is not removed on the way.
+// grow, score by Fisher's information, prune, retrain on fixed masks, down to a size, and there in rounds. What is dead is
+// not removed on the way.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,18 @@ struct CycleStage {
   int iterations = 0;  // of the retraining
 };
 
+// Growth of main/olmp/cycleSettings.ts.
+struct Growth {
+  double below = 0;  // of the parameters; 0: none
+  double share = 0;
+  double last_share = 0;
+  int per_output = 1;
+  int batches = 2;
+  int iterations = 0;
+  int rounds = 0;
+  int retraining = 0;
+};
+
 struct CyclePlan {
   int fine_tuning = 0;  // iterations; 0: none, and no teacher
   double fine_tuning_rate = 0;
@@ -24,6 +37,7 @@ struct CyclePlan {
   double decay = 0;
   int warmup = 1;
   std::vector<CycleStage> stages;
+  Growth growth;
   int fisher_batches = 1;
   double damping = 1e-3;
   double teacher_weight = 0;

@@ -108,7 +108,9 @@ TEST_CASE("a compression in cycles takes the CPU's course: the same masks, weigh
     const SessionOptions options = options_of(fixture, convolution);
     const auto cpu = open(options, false);
     const auto device = open(options, true);
-    const CyclePlan plan = plan_of(60);
+    CyclePlan plan = plan_of(60);
+    // Gains of a convolution's weights lie so close together that rounding decides which come back.
+    if (!convolution) plan.growth = {0.4, 0.3, 0.1, 2, 4, 10, 2, 10};
     const auto expected = run_cycles(*cpu, plan, [](const CycleRecord&) {});
     const auto got = run_cycles(*device, plan, [](const CycleRecord&) {});
     REQUIRE(got.size() == expected.size());
