@@ -44,11 +44,11 @@ const FULLY_CONNECTED: Row = {
     lastShare: 0.1,
     perOutput: 1,
     epochs: 2.1,
-    rounds: 70,
+    rounds: 60,
     retraining: 3.2,
   },
   fisherImages: 12_800,
-  fineTune: { epochs: 32, rateFactor: 5, weightDecay: 5e-4 },
+  fineTune: { epochs: 10.7, rateFactor: 10, weightDecay: 5e-4 },
 }
 
 const CONVOLUTIONAL: Row = {

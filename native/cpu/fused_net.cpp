@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/crew.h"
 #include "cpu/fused_net.h"
 #include "cpu/fused_product.h"
 #include "cpu/kernels/kernels.h"
@@ -13,7 +14,6 @@
 #include "cpu/lane_net.h"
 #include "cpu/lane_population.h"
 #include "cpu/loss.h"
-#include "cpu/parallel.h"
 #include "cpu/parameter_gradient.h"
 #include "engine/error.h"
 
@@ -23,6 +23,8 @@ namespace {
 // Where lists beat the dense layers, in multiplications per image (bench/sparse_step with densities given): one by a list takes
 // about as long as so many dense ones.
 constexpr double kListed = 3.5;
+// Multiplications of a pass, some 50 microseconds of them, below which a second thread costs more than it brings.
+constexpr double kSharedWork = 1.5e6;
 // Vectors of images in a block: enough to keep the multipliers of an inner product busy, few enough to leave the blobs of a
 // small net in the second-level cache.
 constexpr int kBlockVectors = 4;
@@ -168,11 +170,13 @@ class CpuFusedNet final : public FusedNet {
   bool choose() {
     if (blocks_.empty()) make_blocks();
     const double passes = !learns_ ? 1 : open_ ? 2 : 3;  // of a list: forward, gradients of the input and of the weights
-    double listed = 0;
+    double kept = 0;
     for (const FusedProduct& product : products_) {
       if (product.open() && !product.can_be_open()) return false;
-      listed += kListed * passes * static_cast<double>(product.kept_products());
+      kept += static_cast<double>(product.kept_products());
     }
+    double listed = kListed * passes * kept;
+    shared_ = kept * static_cast<double>(net_->batch()) >= kSharedWork;
     const double dense = (learns_ ? 3.0 : 1.0) * static_cast<double>(dense_products_);
     if (listed >= dense) return false;
     for (FusedProduct& product : products_) product.list_kept();
@@ -217,9 +221,13 @@ class CpuFusedNet final : public FusedNet {
 
   template <typename Body>
   void for_blocks(const Body& body) {
-    parallel_for(threads_, static_cast<std::int64_t>(blocks_.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b) body(blocks_[static_cast<std::size_t>(b)]);
-    });
+    const auto blocks = static_cast<std::int64_t>(blocks_.size());
+    if (!shared_) {
+      for (Work& work : blocks_) body(work);
+      return;
+    }
+    if (!crew_) crew_ = std::make_unique<Crew>(std::min(threads_, static_cast<int>(blocks)));
+    crew_->each(blocks, [&](std::int64_t b) { body(blocks_[static_cast<std::size_t>(b)]); });
   }
 
   LaneSoftmax softmax(Work& work) const {
@@ -308,6 +316,8 @@ class CpuFusedNet final : public FusedNet {
   std::vector<LayerContext> layers_;
   int threads_;
   bool learns_;
+  std::unique_ptr<Crew> crew_;  // made where it is first needed
+  bool shared_ = false;         // there is enough to do for it
   std::vector<FusedProduct> products_;
   std::vector<LaneWeights> weights_;  // of the pass under way
   std::optional<Loss> loss_;

@@ -12,7 +12,7 @@ namespace olmp {
 namespace {
 
 // Products of less than this many multiplications are done before another thread is awake.
-constexpr std::int64_t kMinParallelProducts = 1 << 20;
+constexpr std::int64_t kMinParallelProducts = 1 << 22;
 
 #ifdef _OPENMP
 int threads() { return omp_get_max_threads(); }

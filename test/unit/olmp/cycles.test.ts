@@ -460,11 +460,11 @@ describe('the rule for any net', () => {
     expect(growth).toMatchObject({
       perOutput: 1,
       batches: 200,
-      rounds: 70,
+      rounds: 60,
       iterations: 1969,
       retraining: 3000,
     })
-    expect(fineTune?.iterations).toBe(30_000)
+    expect(fineTune).toMatchObject({ iterations: 10_031, learningRate: 0.1 })
   })
 
   it.each(EFFORTS)('makes settings without fault (%s)', (effort) => {
