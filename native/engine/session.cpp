@@ -26,7 +26,11 @@ std::unique_ptr<Backend> make_backend(const SessionOptions& options) {
   if (options.threads < 1) throw Error("bad-argument", "a session needs at least one thread");
   if (options.device == "cpu") return make_cpu_backend(options.threads);
   if (options.device == "cuda") return make_cuda_backend({options.tf32});
-  if (options.device == "cuda-emulated") return make_emulated_cuda_backend({{options.tf32}, nullptr, 0});  // for tests
+  if (options.device == "cuda-emulated") {  // for tests
+    EmulatedCudaOptions emulated;
+    emulated.device.tf32 = options.tf32;
+    return make_emulated_cuda_backend(emulated);
+  }
   throw Error("bad-argument", "unknown device '" + options.device + "'");
 }
 

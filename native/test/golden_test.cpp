@@ -1,7 +1,7 @@
 // Every layer against the outputs and gradients of real Caffe.
 //   GOLDEN_DIR           folder of <case>.json + <case>.bin        (default: test/golden/layers of the repository)
 //   GOLDEN_DESCRIPTIONS  map of case -> NetGraph JSON, layer 'l'   (default: descriptions.json in that folder)
-//   OLMP_TEST_DEVICE     cpu, cuda-emulated or cuda
+//   OLMP_TEST_DEVICE     see test_device.h
 //   GOLDEN_FILTER        run only the cases whose name holds this
 
 #include <algorithm>

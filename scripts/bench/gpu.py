@@ -1,4 +1,5 @@
-"""Our times on a GPU beside PyTorch's: gpu.py BUILD [--rounds N] [--only step,frozen,population] [--nets lenet300,lenet5,caffenet]
+"""Our times on a GPU beside PyTorch's:
+gpu.py BUILD [--rounds N] [--only step,frozen,population] [--nets lenet300,lenet5,caffenet]
 
 BUILD is the folder of a build with -DOLMP_BENCH=ON. PyTorch does the same work eagerly, compiled, recorded as a CUDA graph,
 and compiled and recorded; for convolutions in both memory formats. The fastest of them counts. Ours and theirs take turns.
@@ -18,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch
 from torch import nn
 
-from peer import CANDIDATES, batched, network, one_by_one, thresholds
+from peer import CANDIDATES, batched, network, network_for_search, one_by_one, shares_around, thresholds
 
+DEVICE = "cuda"
 STEPS = 64  # between two waits, on either side
 NAMES = {"lenet300": "LeNet-300-100", "lenet5": "LeNet-5", "caffenet": "CaffeNet"}
 BATCHES = {"lenet300": 64, "lenet5": 64, "caffenet": 256}
@@ -27,8 +29,9 @@ SHARES = {"lenet300": 0.0088, "lenet5": 0.0033}  # of the weights that the publi
 
 
 def ours(build, program, *args):
-    """Minima in microseconds by what is timed; where a program has sections, of the last."""
-    text = subprocess.run([str(build / program), *map(str, args)], check=True, capture_output=True, text=True).stdout
+    """Medians in microseconds by what is timed; where a program has sections, of the last."""
+    command = [str(build / program), *map(str, args)]
+    text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found = re.findall(r"^\s+(.+?)\s+median\s+([\d.]+)\s+min\s+([\d.]+)$", text, re.MULTILINE)
     return {what: float(median) for what, median, _ in found}
 
@@ -76,9 +79,9 @@ def optimizer_of(parameters):
 
 def training_step(name, batch, memory_format, compiled, share):
     net, shape = network(name)
-    net = net.cuda()
-    data = torch.rand(batch, *shape, device="cuda")
-    label = torch.randint(0, 10, (batch,), device="cuda")
+    net = net.to(DEVICE)
+    data = torch.rand(batch, *shape, device=DEVICE)
+    label = torch.randint(0, 10, (batch,), device=DEVICE)
     if data.dim() == 4:
         net, data = net.to(memory_format=memory_format), data.contiguous(memory_format=memory_format)
     weights = list(net.parameters())
@@ -107,7 +110,14 @@ def attempt(times, what, work):
     try:
         times[what] = work()
     except Exception as error:  # a way that this version or net does not take is left out, and told
-        print(f"  left out: {what}: {str(error).splitlines()[0][:160]}", file=sys.stderr)
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"  left out: {what}: {told[:160]}", file=sys.stderr)
+
+
+def forget_compiled():
+    """What was compiled for one case is not to be met by the next. PyTorch before 2 compiles nothing."""
+    if hasattr(torch, "compile"):
+        torch._dynamo.reset()
 
 
 def peer_training(name, batch, share=None):
@@ -125,32 +135,30 @@ def peer_training(name, batch, share=None):
                 graph,
                 lambda: micros(recorded(training_step(name, batch, memory_format, compiled, share)), units=units),
             )
-            torch._dynamo.reset()
+            forget_compiled()
     return times
 
 
 def peer_population(name, batch, share):
-    net, shape = network(name)
-    # a ReLU in place would write into the images of the others
-    net = nn.Sequential(*[nn.ReLU() if isinstance(layer, nn.ReLU) else layer for layer in net]).cuda()
-    data = torch.rand(batch, *shape, device="cuda")
-    label = torch.randint(0, 10, (batch,), device="cuda")
+    net, shape = network_for_search(name)
+    data = torch.rand(batch, *shape, device=DEVICE)
+    label = torch.randint(0, 10, (batch,), device=DEVICE)
     times = {}
     with torch.no_grad():
-        limits = [limit.cuda() for limit in thresholds(net.cpu(), share)]
-        net = net.cuda()
+        limits = [limit.to(DEVICE) for limit in thresholds(net, shares_around(share))]
+        net = net.to(DEVICE)
 
         def side_by_side():
             return batched(net, data, label, limits, read=False)
 
-        def read(run):
+        def until_read(run):
             def work():
                 for values in run():
                     values.tolist()
 
-            return lambda: micros(work, units=8) / CANDIDATES
+            return micros(work, units=8) / CANDIDATES
 
-        def graph():
+        def recorded_population():
             outputs = []
 
             def work():
@@ -165,10 +173,10 @@ def peer_population(name, batch, share):
             return run
 
         attempt(times, "one by one", lambda: micros(lambda: one_by_one(net, data, label, limits), units=4) / CANDIDATES)
-        attempt(times, "batched", read(side_by_side))
-        attempt(times, "batched, compiled", read(torch.compile(side_by_side)))
-        attempt(times, "batched, CUDA graph", read(graph()))
-    torch._dynamo.reset()
+        attempt(times, "batched", lambda: until_read(side_by_side))
+        attempt(times, "batched, compiled", lambda: until_read(torch.compile(side_by_side)))
+        attempt(times, "batched, CUDA graph", lambda: until_read(recorded_population()))
+    forget_compiled()
     return times
 
 

@@ -41,6 +41,17 @@ def network(name):
     return nn.Sequential(*layers), (3, 227, 227)
 
 
+def network_for_search(name):
+    """The same, each ReLU writing a blob of its own: in place it would write into the images of the other candidates."""
+    net, shape = network(name)
+    return nn.Sequential(*[nn.ReLU() if isinstance(layer, nn.ReLU) else layer for layer in net]), shape
+
+
+def shares_around(share):
+    """What the candidates of one generation keep."""
+    return (share * torch.linspace(0.8, 1.2, CANDIDATES)).tolist()
+
+
 def timed(samples, work):
     start = time.perf_counter()
     result = work()
@@ -138,9 +149,7 @@ def batched(net, data, label, limits, read=True):
 
 def evaluations(name, batch, repetitions, generations):
     """Microseconds per candidate over the generations, each a list of shares kept."""
-    net, shape = network(name)
-    # a fresh ReLU in place would write into the images of the others
-    net = nn.Sequential(*[nn.ReLU() if isinstance(layer, nn.ReLU) else layer for layer in net])
+    net, shape = network_for_search(name)
     data, label = torch.rand(batch, *shape), torch.randint(0, 10, (batch,))
     result = {}
     candidates = sum(len(shares) for shares in generations)
@@ -160,8 +169,7 @@ def main(kind, name, batch, threads, repetitions, share=None):
     torch.set_flush_denormal(True)
     batch, repetitions = int(batch), int(repetitions)
     if kind == "search":
-        spread = torch.linspace(0.8, 1.2, CANDIDATES)
-        return evaluations(name, batch, repetitions, [(float(share) * spread).tolist()])
+        return evaluations(name, batch, repetitions, [shares_around(float(share))])
     if kind == "searches":
         with open(share) as file:
             return evaluations(name, batch, repetitions, json.load(file))
