@@ -15,6 +15,7 @@ import {
   nextRound,
   plannedCycles,
   smallerStep,
+  stageOf,
 } from './cycleSchedule'
 import type { CycleSettings, Growth, Reference } from './cycleSettings'
 import { standardError } from './heldOut'
@@ -211,6 +212,13 @@ export class CycleLoop {
     return this.settings.growth ?? null
   }
 
+  /** Largest rate of the retraining under way. */
+  private get cycleRate(): number {
+    const { stages, learningRate, denseLearningRate } = this.settings
+    const isDense = stageOf(stages, this.kept, this.total) !== stages[stages.length - 1]
+    return isDense ? (denseLearningRate ?? learningRate) : learningRate
+  }
+
   private get total(): number {
     return totalParameters(this.counts)
   }
@@ -295,7 +303,7 @@ export class CycleLoop {
 
   private async trainStretch(segment: Segment, most: number): Promise<number> {
     const { learningRate, warmup, fineTune } = this.settings
-    const largest = this.cycle === 0 ? (fineTune?.learningRate ?? learningRate) : learningRate
+    const largest = this.cycle === 0 ? (fineTune?.learningRate ?? learningRate) : this.cycleRate
     const rates = nextRates(segment, most, this.rateShare * largest, warmup)
     const first = this.session.iteration + 1
     const started = performance.now()

@@ -51,6 +51,7 @@ const OTHER = [
   'score',
   'stages',
   'growth',
+  'denseLearningRate',
   'search',
   'fineTune',
   'augmentation',
@@ -69,6 +70,7 @@ export function cycleProblems(value: unknown): SettingProblem[] {
     ...choice('effort', value.effort, EFFORTS),
     ...choice('score', value.score, PRUNING_SCORES),
     ...Object.entries(TOP).flatMap(([name, rule]) => checkNumber(name, value[name], rule)),
+    ...optionalNumber('denseLearningRate', value.denseLearningRate ?? null, TOP.learningRate),
     ...goalProblems(value.goal),
     ...stagesProblems(value.stages),
     ...optionalGroup('growth', value.growth ?? null, GROWTH),
@@ -80,15 +82,15 @@ export function cycleProblems(value: unknown): SettingProblem[] {
   ]
 }
 
-/** Settings of before there was growth have none. Throws AppError 'invalid-setting'. */
+/** Settings of earlier versions have neither growth nor a rate for the dense stages. Throws AppError 'invalid-setting'. */
 export function parseCycleSettings(value: unknown): CycleSettings {
   const [first] = cycleProblems(value)
-  if (first === undefined) return withGrowth(value as CycleSettings)
+  if (first === undefined) return complete(value as CycleSettings)
   throw new AppError('invalid-setting', first.message, { hint: first.hint })
 }
 
-function withGrowth(settings: Omit<CycleSettings, 'growth'> & Partial<CycleSettings>): CycleSettings {
-  return { ...settings, growth: settings.growth ?? null }
+function complete(settings: CycleSettings | Partial<CycleSettings>): CycleSettings {
+  return { growth: null, denseLearningRate: null, ...settings } as CycleSettings
 }
 
 type Rules = Record<string, NumberRule>
@@ -119,6 +121,10 @@ function group(field: string, value: unknown, rules: Rules, others: string[] = [
     ...unknownFields(`${field}.`, value, [...others, ...Object.keys(rules)]),
     ...Object.entries(rules).flatMap(([name, rule]) => checkNumber(`${field}.${name}`, value[name], rule)),
   ]
+}
+
+function optionalNumber(field: string, value: unknown, rule: NumberRule): SettingProblem[] {
+  return value === null ? [] : checkNumber(field, value, rule)
 }
 
 function optionalGroup(field: string, value: unknown, rules: Rules): SettingProblem[] {

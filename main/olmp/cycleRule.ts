@@ -72,6 +72,9 @@ const CONVOLUTIONAL: Row = {
   fineTune: { epochs: 6.4, rateFactor: 3, weightDecay: 5e-4 },
 }
 
+/** Of the largest learning rate of dense nets to the solver's base_lr. */
+const DENSE_RATE_FACTOR = 5
+
 /** Of the gains of what may come back: noise in them costs accuracy. */
 const GROWTH_IMAGES = 12_800
 
@@ -145,6 +148,10 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
     goal: choices.goal,
     score: 'fisher',
     learningRate: rate(rateFactor, largestRate),
+    // A size is judged by its own net; with a goal of an accuracy those of every size before are, and few iterations do not
+    // bring a dense net back from a large rate.
+    denseLearningRate:
+      choices.goal.kind === 'accuracy' ? rate(Math.min(rateFactor, DENSE_RATE_FACTOR), LARGEST_RATE) : null,
     weightDecay,
     warmup: Math.min(100, Math.ceil(stages[0].iterations / 10)),
     stages,

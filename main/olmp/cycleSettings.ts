@@ -68,6 +68,8 @@ export interface CycleSettings {
   score: PruningScore
   /** Largest rate of a retraining, which warms up to it and falls to zero by half a cosine. */
   learningRate: number
+  /** That of the stages before the last; null: the same. */
+  denseLearningRate: number | null
   weightDecay: number
   /** Iterations of the warming up. */
   warmup: number

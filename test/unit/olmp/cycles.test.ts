@@ -28,6 +28,7 @@ function settingsOf(goal: CycleGoal, change: Partial<CycleSettings> = {}): Cycle
       { above: 0.5, removed: 0.3, iterations: 20 },
       { above: 0, removed: 0.1, iterations: 10 },
     ],
+    denseLearningRate: null,
     growth: null,
     fisherBatches: 2,
     damping: 1e-3,
@@ -150,6 +151,24 @@ describe('CycleLoop', () => {
   })
 
   const within: CycleGoal = { kind: 'accuracy', loss: 0.01, validationImages: 100, against: 'given' }
+
+  it('trains nets of the stages before the last at a rate of their own', async () => {
+    const trial = prepare(
+      settingsOf({ kind: 'size', kept: [50] }, { denseLearningRate: 0.02, fineTune: null }),
+    )
+    await trial.loop.run()
+    const rates = trial.session.calls.flatMap((call) =>
+      call.name === 'train' ? [Math.max(...(call.rates ?? []))] : [],
+    )
+    // 84 of 120 parameters, then 58 and fewer
+    const atEnd = frontOf(trial).findIndex(({ kept }) => kept <= 60)
+    expect(atEnd).toBeGreaterThan(0)
+    expect(Math.max(...rates)).toBeGreaterThan(0.05)
+    const first = trial.session.calls
+      .flatMap((call) => (call.name === 'train' ? [...(call.rates ?? [])] : []))
+      .slice(0, 20)
+    expect(Math.max(...first)).toBeLessThanOrEqual(0.02)
+  })
 
   it('ends two failures after the smallest net that answers an accuracy goal, and gives that one', async () => {
     const validate: Validate = async (session) => ((await keptOf(session)) >= 60 ? 0.9 : 0.5)

@@ -124,6 +124,7 @@ export const tinyCycles = (goal: CycleGoal, change: Partial<CycleSettings> = {})
   weightDecay: 1e-4,
   warmup: 5,
   stages: [{ above: 0, removed: 0.4, iterations: 60 }],
+  denseLearningRate: null,
   growth: {
     below: 0.7,
     share: 0.2,
