@@ -7,17 +7,18 @@ import { AppError } from '../net/errors'
 import { count } from '../net/graph'
 import type { FrontRecord, RunEvent } from '../runs/types'
 import type { LoopNet } from './compress'
-import { CycleReport } from './CycleReport'
+import { type CyclePlace, CycleReport } from './CycleReport'
 import {
   type CycleStep,
   iterationsOf,
+  iterationsOfRounds,
   nextCycle,
   nextRound,
   plannedCycles,
   smallerStep,
   stageOf,
 } from './cycleSchedule'
-import type { CycleSettings, Growth, Reference } from './cycleSettings'
+import type { CycleSettings, Reference } from './cycleSettings'
 import { standardError } from './heldOut'
 import { searchSplit } from './layerSplit'
 import { Mt19937, type RandomState } from './mt19937'
@@ -207,11 +208,6 @@ export class CycleLoop {
     }
   }
 
-  /** Runs of before there was any have none. */
-  private get growth(): Growth | null {
-    return this.settings.growth ?? null
-  }
-
   /** Largest rate of the retraining under way. */
   private get cycleRate(): number {
     const { stages, learningRate, denseLearningRate } = this.settings
@@ -249,15 +245,13 @@ export class CycleLoop {
 
   /** What is left to do as it would go if nothing more were found dead. */
   private plannedIterations(): number {
-    const { segment, pruning, hold, growth } = this
+    const { segment, pruning, hold } = this
+    const { growth } = this.settings
     const settling = lengthOf(this.segmentOf(1)) - 1
-    const rounds = hold === null ? 0 : hold.step.rounds - hold.round
     const left = [
       segment === null ? 0 : lengthOf(segment) - segment.done,
       pruning?.iterations ?? 0,
-      hold === null || rounds === 0
-        ? 0
-        : iterationsOf({ ...hold.step, grown: 0, rounds }, growth) - hold.step.iterations,
+      hold === null || growth === null ? 0 : iterationsOfRounds(hold.step, growth, hold.round),
       ...this.plannedCycles().map((step) => iterationsOf(step, growth) + settling),
     ]
     return left.reduce((sum, iterations) => sum + iterations, this.session.iteration)
@@ -267,9 +261,18 @@ export class CycleLoop {
     return newSegment(iterations, this.options.statistics.length > 0)
   }
 
-  private plannedCycles(): CycleStep[] {
-    const kept = this.hold?.step.target ?? this.pruning?.target ?? this.kept
-    return plannedCycles(this.settings, kept, this.total, this.largestStep)
+  /** Parameters that the cycle under way leaves at most. */
+  private get target(): number {
+    return this.hold?.step.target ?? this.pruning?.target ?? this.kept
+  }
+
+  private plannedCycles(from = this.target): CycleStep[] {
+    return plannedCycles(this.settings, from, this.total, this.largestStep)
+  }
+
+  /** The cycle under way, and how many there will have been. */
+  private place(target = this.target): CyclePlace {
+    return { cycle: this.cycle, of: this.plannedCycles(target).length + this.cycle }
   }
 
   /** What the training of the cycles has that the fine-tuning has not. */
@@ -283,10 +286,9 @@ export class CycleLoop {
   /** Trains until the segment ends, a checkpoint is due or the loop is to stop. */
   private async train(segment: Segment): Promise<void> {
     const { fineTune } = this.settings
-    const { cycle, pruning, hold } = this
-    const cycles = { cycle, of: this.plannedCycles().length + cycle }
+    const { pruning, hold } = this
     const round = hold === null || hold.round === 0 ? null : { number: hold.round, of: hold.step.rounds }
-    this.told.training(this.session.iteration, cycles, { round, grown: pruning !== null })
+    this.told.training(this.session.iteration, this.place(), { round, grown: pruning !== null })
     if (this.cycle === 0 && fineTune !== null) await this.session.setWeightDecay(fineTune.weightDecay)
     if (segment.done === 0) await this.session.resetHistory()
     const interval = this.options.checkpointIntervalIterations || Infinity
@@ -481,7 +483,7 @@ export class CycleLoop {
   /** Before a goal of an accuracy is given up, the next size is tried once more with rounds. False where there are none. */
   private async beginHold(): Promise<boolean> {
     const best = this.best()
-    const { growth } = this
+    const { growth } = this.settings
     if (growth === null || growth.rounds === 0 || best.kept > growth.below * this.total) return false
     this.held = true
     if (best.iteration !== this.base) await this.restore(best)
@@ -489,19 +491,20 @@ export class CycleLoop {
   }
 
   private async beginRound(hold: Hold): Promise<void> {
-    if (this.growth === null) return
-    const step = nextRound(hold.step, hold.round, this.kept, this.growth)
+    const { growth } = this.settings
+    if (growth === null) return
+    const step = nextRound(hold.step, hold.round, this.kept, growth)
     hold.round += 1
     await this.beginStep(step)
   }
 
   private async beginStep(step: CycleStep): Promise<void> {
-    const { growth } = this
+    const { growth } = this.settings
     if (growth === null || step.grown === 0) {
       await this.prune(step)
       return
     }
-    this.tellPruning(step)
+    this.told.pruning(this.session.iteration, this.place(step.target), step.target)
     await this.timed('search', async () => {
       await this.session.scoreGrowth(growth.batches, this.settings.damping)
       await this.session.growBest(step.grown, growth.perOutput)
@@ -515,7 +518,7 @@ export class CycleLoop {
 
   private async prune(step: CycleStep): Promise<void> {
     const { score } = this.settings
-    this.tellPruning(step)
+    this.told.pruning(this.session.iteration, this.place(step.target), step.target)
     await this.timed('search', async () => {
       if (score === 'thresholds') await this.session.scoreMagnitude()
       else await this.session.scoreFisher(this.settings.fisherBatches, this.settings.damping)
@@ -528,11 +531,6 @@ export class CycleLoop {
     const isMeasured = this.hold === null || this.hold.round === this.hold.step.rounds
     this.segment = isMeasured ? this.segmentOf(step.iterations) : newSegment(step.iterations, false)
     this.told.pruned(this.session.iteration, this.counts, this.plannedIterations())
-  }
-
-  private tellPruning({ target }: CycleStep): void {
-    const { cycle } = this
-    this.told.pruning(this.session.iteration, { cycle, of: this.plannedCycles().length + cycle }, target)
   }
 
   private async keepSplit(target: number): Promise<void> {

@@ -18,6 +18,12 @@ const percent = (share: number): string => `${points(share)}%`
 const noise = (accuracy: number, images: number): string =>
   ` (standard error ${points(standardError(accuracy, images))} points)`
 
+/** A cycle among all there will have been. */
+export interface CyclePlace {
+  cycle: number
+  of: number
+}
+
 export class CycleReport {
   private lastPhase = ''
   private iterations = 0
@@ -99,7 +105,7 @@ export class CycleReport {
   /** `grown`: with parameters that came back, before the pruning. */
   training(
     iteration: number,
-    { cycle, of }: { cycle: number; of: number },
+    { cycle, of }: CyclePlace,
     { round, grown }: { round: { number: number; of: number } | null; grown: boolean },
   ): void {
     if (cycle === 0) {
@@ -111,7 +117,7 @@ export class CycleReport {
     this.phase(`${place}: ${text}`, iteration, { number: cycle, of, step: 'retraining' })
   }
 
-  pruning(iteration: number, { cycle, of }: { cycle: number; of: number }, target: number): void {
+  pruning(iteration: number, { cycle, of }: CyclePlace, target: number): void {
     const text = `Cycle ${cycle}: pruning to ${target} parameters`
     this.phase(text, iteration, { number: cycle, of, step: 'scoring' })
   }

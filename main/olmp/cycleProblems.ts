@@ -82,16 +82,22 @@ export function cycleProblems(value: unknown): SettingProblem[] {
   ]
 }
 
-/** Settings of earlier versions have neither growth nor a rate for the dense stages. Throws AppError 'invalid-setting'. */
+/** Throws AppError 'invalid-setting'. */
 export function parseCycleSettings(value: unknown): CycleSettings {
   const [first] = cycleProblems(value)
-  if (first === undefined) return complete(value as CycleSettings)
+  if (first === undefined) return completeCycles(value as CycleSettings)
   throw new AppError('invalid-setting', first.message, { hint: first.hint })
 }
 
-function complete(settings: CycleSettings | Partial<CycleSettings>): CycleSettings {
-  return { growth: null, denseLearningRate: null, ...settings } as CycleSettings
+/** Settings of before there was growth, or a rate for the dense stages, have neither. */
+export function completeCycles(
+  settings: Omit<CycleSettings, Later> & Partial<Pick<CycleSettings, Later>>,
+): CycleSettings {
+  const { growth = null, denseLearningRate = null } = settings
+  return { ...settings, growth, denseLearningRate }
 }
+
+type Later = 'growth' | 'denseLearningRate'
 
 type Rules = Record<string, NumberRule>
 

@@ -13,15 +13,18 @@ interface Training {
   weightDecay: number
 }
 
+/** `epochs` and `retraining` of the training data in place of iterations. */
+interface RowGrowth extends Omit<Growth, 'batches' | 'iterations'> {
+  epochs: number
+}
+
 interface Row {
   /** With copies and a teacher, and without: fewer images ask for more decay, and the labels alone bear a larger rate. */
   augmented: Training
   plain: Training
   /** `epochs` of the training data in place of iterations. */
   stages: { above: number; removed: number; epochs: number }[]
-  /** `epochs` and `retraining` of the training data, images in place of batches. */
-  growth:
-    (Omit<Growth, 'batches' | 'iterations' | 'retraining'> & { epochs: number; retraining: number }) | null
+  growth: RowGrowth | null
   /** Whose gradients make the Fisher information of a cycle. */
   fisherImages: number
   fineTune: { epochs: number; rateFactor: number; weightDecay: number }
@@ -141,6 +144,13 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
     removed: Math.min(LARGEST_REMOVED, 1 - (1 - removed) ** step),
     iterations: iterations(count),
   }))
+  const grown = ({ epochs: training, retraining, rounds: all, ...shares }: RowGrowth): Growth => ({
+    ...shares,
+    batches: Math.max(2, batches(GROWTH_IMAGES, facts)),
+    iterations: iterations(training),
+    rounds: Math.round(rounds * all),
+    retraining: iterations(retraining),
+  })
   const { fineTune, growth } = row
   return {
     method: 'cycles',
@@ -155,19 +165,7 @@ export function cycleRule(facts: CycleFacts, choices: CycleChoices): CycleSettin
     weightDecay,
     warmup: Math.min(100, Math.ceil(stages[0].iterations / 10)),
     stages,
-    growth:
-      growth === null
-        ? null
-        : {
-            below: growth.below,
-            share: growth.share,
-            lastShare: growth.lastShare,
-            perOutput: growth.perOutput,
-            batches: Math.max(2, batches(GROWTH_IMAGES, facts)),
-            iterations: iterations(growth.epochs),
-            rounds: Math.round(rounds * growth.rounds),
-            retraining: iterations(growth.retraining),
-          },
+    growth: growth === null ? null : grown(growth),
     fisherBatches: batches(row.fisherImages, facts),
     damping: 1e-3,
     search: {

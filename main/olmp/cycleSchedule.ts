@@ -63,11 +63,15 @@ export function nextRound(step: CycleStep, round: number, kept: number, growth: 
 }
 
 /** Of all the training of a step, its rounds included. */
-export function iterationsOf({ grown, iterations, rounds }: CycleStep, growth: Growth | null): number {
-  if (growth === null) return iterations
-  const ofRounds =
-    rounds === 0 ? 0 : rounds * growth.iterations + (rounds - 1) * growth.retraining + iterations
-  return (grown > 0 ? growth.iterations : 0) + iterations + ofRounds
+export function iterationsOf(step: CycleStep, growth: Growth | null): number {
+  if (growth === null) return step.iterations
+  return (step.grown > 0 ? growth.iterations : 0) + step.iterations + iterationsOfRounds(step, growth)
+}
+
+/** Of the rounds of a step from this one on. */
+export function iterationsOfRounds({ iterations, rounds }: CycleStep, growth: Growth, from = 0): number {
+  const left = rounds - from
+  return left === 0 ? 0 : left * growth.iterations + (left - 1) * growth.retraining + iterations
 }
 
 /** The largest step to allow where that of a net that keeps `kept` lost too much: half of it (two of them remove as much),

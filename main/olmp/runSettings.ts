@@ -1,7 +1,7 @@
 // The settings of a run: of the published loop, or of the cycles. What both kinds are asked for alike.
 
 import type { CycleSettings } from './cycleSettings'
-import { parseCycleSettings } from './cycleProblems'
+import { completeCycles, parseCycleSettings } from './cycleProblems'
 import { iterationsOf, plannedCycles } from './cycleSchedule'
 import { parseSettings, type OlmpSettings } from './settings'
 
@@ -16,6 +16,11 @@ export function isCycles(settings: RunSettings): settings is CycleSettings {
 export function parseRunSettings(value: unknown, prunable?: string[]): RunSettings {
   const cycles = typeof value === 'object' && value !== null && 'method' in value
   return cycles ? parseCycleSettings(value) : parseSettings(value, prunable)
+}
+
+/** As read from a run, perhaps of an earlier version. */
+export function completeSettings(settings: RunSettings): RunSettings {
+  return isCycles(settings) ? completeCycles(settings) : settings
 }
 
 /** Updates of the whole run. Of cycles: as far as can be told, for a net of so many prunable parameters; 0 where that is

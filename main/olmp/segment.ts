@@ -7,8 +7,8 @@ export interface Segment {
   iterations: number
   /** After them, so many at rate 0: only running statistics move. */
   settling: number
-  /** Share of the largest rate that the rates fall to. */
-  lastRate: number
+  /** Share of the largest rate that the rates fall to; missing in checkpoints of before there was growth: 0. */
+  lastRate?: number
   /** Mean training loss of its first and of its last iterations, as far as they are done. */
   firstLoss: number
   lastLoss: number
@@ -34,7 +34,7 @@ export function isSettling({ done, iterations, settling }: Segment): boolean {
 
 /** Of the next iterations, `count` at most: no further than to where settling begins, or to the end. */
 export function nextRates(segment: Segment, count: number, largest: number, warmup: number): Float64Array {
-  const { done, iterations, lastRate: last } = segment
+  const { done, iterations, lastRate: last = 0 } = segment
   if (done >= iterations) return new Float64Array(Math.min(count, lengthOf(segment) - done))
   return segmentRates({ largest, last }, warmup, iterations, done, Math.min(count, iterations - done))
 }

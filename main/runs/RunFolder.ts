@@ -11,6 +11,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 import { AppError, type ErrorRecord, toErrorRecord } from '../net/errors'
+import { completeSettings } from '../olmp/runSettings'
 import { isMissing, isThere, replaceFile, syncFolder, writeError } from './durable'
 import { HISTORY_FILE } from './historyFile'
 import { migrateRun } from './migrateRun'
@@ -198,7 +199,10 @@ async function readRecord(folder: string): Promise<RunRecord | null> {
   }
   const version: unknown =
     typeof value === 'object' && value !== null && 'formatVersion' in value && value.formatVersion
-  if (version === RUN_FORMAT_VERSION) return value as RunRecord
+  if (version === RUN_FORMAT_VERSION) {
+    const record = value as RunRecord
+    return { ...record, request: { ...record.request, settings: completeSettings(record.request.settings) } }
+  }
   if (version === 1) return null
   if (typeof version === 'number' && version > RUN_FORMAT_VERSION) {
     throw new AppError('newer-run', `the run was written by a newer version (format ${version})`, {

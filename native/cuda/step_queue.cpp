@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "cuda/kernels/loss.h"
@@ -143,33 +144,25 @@ class DeviceStepQueue final : public StepQueue {
     device_.copy_in(program.list.get(), reinterpret_cast<const float*>(list.data()), list_floats);
   }
 
-  static std::vector<UpdateTarget> targets_of(const std::vector<Update>& updates) {
-    std::vector<UpdateTarget> targets;
-    Index blocks = 0;
-    for (const Update& u : updates) {
-      targets.push_back({u.value, u.diff, u.history, u.history2, u.mask, u.masked, u.count, blocks, u.rate_factor, u.decay,
-                         u.confined ? 1 : 0, 0});
-      blocks += update_blocks(u.count);
-    }
-    return targets;
+  static UpdateTarget target_of(const Update& u, Index block) {
+    return {u.value, u.diff,        u.history, u.history2,           u.mask, u.masked, u.count,
+            block,   u.rate_factor, u.decay,   u.confined ? 1 : 0, 0};
+  }
+  static CandidateTarget target_of(const Candidates& p, Index block) {
+    return {p.value, p.mask, p.ranks, p.masked, p.count, block, p.layer, 0};
+  }
+  static RemaskTarget target_of(const Maskable& p, Index block) {
+    return {p.value, p.mask, p.masked, p.element, p.count, block, p.layer, 0};
   }
 
-  static std::vector<CandidateTarget> targets_of(const std::vector<Candidates>& parameters) {
-    std::vector<CandidateTarget> targets;
+  // Each begins at the block after those of the one before.
+  template <class Item>
+  static auto targets_of(const std::vector<Item>& items) {
+    std::vector<decltype(target_of(std::declval<Item>(), 0))> targets;
     Index blocks = 0;
-    for (const Candidates& p : parameters) {
-      targets.push_back({p.value, p.mask, p.ranks, p.masked, p.count, blocks, p.layer, 0});
-      blocks += update_blocks(p.count);
-    }
-    return targets;
-  }
-
-  static std::vector<RemaskTarget> targets_of(const std::vector<Maskable>& parameters) {
-    std::vector<RemaskTarget> targets;
-    Index blocks = 0;
-    for (const Maskable& p : parameters) {
-      targets.push_back({p.value, p.mask, p.masked, p.element, p.count, blocks, p.layer, 0});
-      blocks += update_blocks(p.count);
+    for (const Item& item : items) {
+      targets.push_back(target_of(item, blocks));
+      blocks += update_blocks(item.count);
     }
     return targets;
   }

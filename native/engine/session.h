@@ -189,6 +189,8 @@ class Session {
   std::vector<double> evaluate_counts_of_population(const std::vector<std::vector<double>>& rows,
                                                     const Cancelled& cancelled);
   std::vector<double> evaluate_counts_one_by_one(const std::vector<std::vector<double>>& rows, const Cancelled& cancelled);
+  // Masks all layers by a candidate's rates; to be undone by the trial where there is one.
+  void apply_rates(MaskTrial* trial, const double* rates);
   // Makes the session's masks these.
   void write_masks(const CandidateMask& mask);
   double batch_accuracy() const;

@@ -111,6 +111,16 @@ RateEvaluations Session::evaluate_population(const std::vector<double>& rates, b
   return result;
 }
 
+void Session::apply_rates(MaskTrial* trial, const double* rates) {
+  for (std::size_t layer = 0; layer < masks_->layers(); ++layer) {
+    if (trial != nullptr) {
+      trial->apply(layer, rates[layer]);
+    } else {
+      masks_->apply(layer, rates[layer]);
+    }
+  }
+}
+
 RateEvaluations Session::evaluate_one_by_one(const std::vector<double>& rates, bool sequential, const Cancelled& cancelled,
                                              const SearchBounds& bounds) {
   Net& net = this->net(Phase::kTrain);
@@ -120,14 +130,7 @@ RateEvaluations Session::evaluate_one_by_one(const std::vector<double>& rates, b
   RateEvaluations result;
   bool forwarded = false;  // the net's blobs are those of the candidate evaluated last
   for (std::size_t candidate = 0; candidate < rates.size() / layers && !cancelled(); ++candidate) {
-    for (std::size_t layer = 0; layer < layers; ++layer) {
-      const double rate = rates[candidate * layers + layer];
-      if (trial) {
-        trial->apply(layer, rate);
-      } else {
-        masks_->apply(layer, rate);
-      }
-    }
+    apply_rates(trial.get(), rates.data() + candidate * layers);
     result.kept.push_back(static_cast<double>(masks_->kept()));
     const bool given_up = is_given_up(bounds, candidate, result.kept.back());
     result.loss.push_back(given_up ? kNaN : forwarded ? net.forward_again() : net.forward(false));

@@ -180,14 +180,7 @@ RateEvaluations Session::evaluate_one_by_one_queued(StepQueue& queue, const std:
   std::unique_ptr<MaskTrial> trial;
   if (!sequential) trial = std::make_unique<MaskTrial>(*masks_);
   for (std::size_t candidate = 0; candidate < rates.size() / layers && !cancelled(); ++candidate) {
-    for (std::size_t layer = 0; layer < layers; ++layer) {
-      const double rate = rates[candidate * layers + layer];
-      if (trial) {
-        trial->apply(layer, rate);
-      } else {
-        masks_->apply(layer, rate);
-      }
-    }
+    apply_rates(trial.get(), rates.data() + candidate * layers);
     queue.begin_row(0, 0);
     each_loaded_part([&] {
       net.prepare_forward(false);

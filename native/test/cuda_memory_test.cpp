@@ -81,26 +81,6 @@ CyclePlan plan_of() {
   return plan;
 }
 
-std::vector<std::vector<float>> masks_of(const Session& session) {
-  std::vector<std::vector<float>> masks;
-  for (std::size_t i = 0; i < session.parameters().all().size(); ++i) {
-    masks.push_back(session.get_parameter(i, ParameterPart::kMask));
-  }
-  return masks;
-}
-
-template <typename Work>
-std::string message_of(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code() + ": " + error.what();
-  }
-  return "none";
-}
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 }  // namespace
 
 TEST_CASE("what a session takes is estimated before it takes it") {
@@ -143,7 +123,7 @@ TEST_CASE("a batch in parts takes the course of the whole one") {
         CHECK(got[i].tested[o] == doctest::Approx(expected[i].tested[o]).epsilon(2e-3));
       }
     }
-    CHECK(masks_of(*device) == masks_of(*cpu));
+    CHECK(test::masks_of(*device) == test::masks_of(*cpu));
     const auto blobs = device->forward_test({"ip2", "label"});
     const auto whole = cpu->forward_test({"ip2", "label"});
     CHECK(blobs[1] == whole[1]);
@@ -185,7 +165,7 @@ TEST_CASE("candidates and the loaded batch are those of the whole batch") {
         CHECK(got.loss[c] == doctest::Approx(expected.loss[c]).epsilon(1e-4));
         CHECK(got.accuracy[c] == doctest::Approx(expected.accuracy[c]).epsilon(1e-4));
       }
-      CHECK(masks_of(*device) == masks_of(*cpu));
+      CHECK(test::masks_of(*device) == test::masks_of(*cpu));
     }
   }
 }
@@ -218,18 +198,18 @@ TEST_CASE("where a batch cannot be computed in parts the error says why") {
   for (json& layer : train["layers"]) {
     if (layer["type"] == "SoftmaxWithLoss") layer["params"]["ignore_label"] = 255;
   }
-  CHECK(holds(why_not_in_parts(train), "layer 'loss' (SoftmaxWithLoss)"));
+  CHECK(test::holds(why_not_in_parts(train), "layer 'loss' (SoftmaxWithLoss)"));
   options.train = train.dump();
   EmulatedCudaOptions device;
   device.memory_bytes = std::make_shared<std::int64_t>(20000);
-  const std::string message = message_of([&] { open(options, device); });
-  CHECK(holds(message, "out-of-gpu-memory"));
-  CHECK(holds(message, "of 1 MB are free"));
-  CHECK(holds(message, "cannot be computed in parts: layer 'loss'"));
+  const std::string message = test::message_of([&] { open(options, device); });
+  CHECK(test::holds(message, "out-of-gpu-memory"));
+  CHECK(test::holds(message, "of 1 MB are free"));
+  CHECK(test::holds(message, "cannot be computed in parts: layer 'loss'"));
   const json norm = {{"name", "bn"}, {"type", "BatchNorm"}, {"params", {{"use_global_stats", false}}}};
   train = json::parse(options_of(fixture).train);
   train["layers"].insert(train["layers"].begin() + 2, norm);
-  CHECK(holds(why_not_in_parts(train), "statistics of the whole batch"));
+  CHECK(test::holds(why_not_in_parts(train), "statistics of the whole batch"));
 }
 
 TEST_CASE("whichever memory is not there, the error names it, and the session's state can still be saved") {
@@ -242,7 +222,7 @@ TEST_CASE("whichever memory is not there, the error names it, and the session's 
     EmulatedCudaOptions device;
     device.failing_allocation = failing;
     std::unique_ptr<Session> session;
-    const std::string message = message_of([&] {
+    const std::string message = test::message_of([&] {
       session = open(options, device);
       session->train(3, {}, test::kNever);
       session->compute_moments();
@@ -255,9 +235,9 @@ TEST_CASE("whichever memory is not there, the error names it, and the session's 
     });
     succeeded = message == "none";
     if (!succeeded) {
-      CHECK(holds(message, "out-of-gpu-memory: Not enough GPU memory for "));
-      CHECK(holds(message, "more are needed"));
-      CHECK(holds(message, "choose the device 'cpu'"));
+      CHECK(test::holds(message, "out-of-gpu-memory: Not enough GPU memory for "));
+      CHECK(test::holds(message, "more are needed"));
+      CHECK(test::holds(message, "choose the device 'cpu'"));
     }
     if (session == nullptr) continue;
     ++built;

@@ -74,14 +74,6 @@ void check_alike(const RateEvaluations& got, const RateEvaluations& expected) {
   }
 }
 
-std::vector<std::vector<float>> masks_of(const Session& session) {
-  std::vector<std::vector<float>> masks;
-  for (std::size_t i = 0; i < session.parameters().all().size(); ++i) {
-    masks.push_back(session.get_parameter(i, ParameterPart::kMask));
-  }
-  return masks;
-}
-
 }  // namespace
 
 TEST_CASE("a generation side by side is what its candidates are one by one") {
@@ -114,7 +106,7 @@ TEST_CASE("a generation side by side is what its candidates are one by one") {
           }
           check_alike(device.session->evaluate_rates(rates, sequential, test::kNever),
                       cpu.session->evaluate_rates(rates, sequential, test::kNever));
-          if (!test::on_gpu()) CHECK(masks_of(*device.session) == masks_of(*cpu.session));
+          if (!test::on_gpu()) CHECK(test::masks_of(*device.session) == test::masks_of(*cpu.session));
         }
         // Training goes on as if nothing had been tried.
         const auto expected = cpu.session->train(4, {}, test::kNever).rows;
@@ -159,7 +151,7 @@ TEST_CASE("a cancelled generation ends with the candidates evaluated, a sequence
   const std::vector<double> rates{0.1, 0.2, 0.3, 0.4};
   CHECK(device.session->evaluate_rates(rates, false, [] { return true; }).loss.empty());
   CHECK(device.session->evaluate_rates(rates, true, [] { return true; }).loss.empty());
-  for (const auto& mask : masks_of(*device.session)) CHECK(std::count(mask.begin(), mask.end(), 0.0F) == 0);
+  for (const auto& mask : test::masks_of(*device.session)) CHECK(std::count(mask.begin(), mask.end(), 0.0F) == 0);
 }
 
 TEST_CASE("candidates by what they keep of each layer have the CPU's losses on the held sample") {
@@ -184,7 +176,7 @@ TEST_CASE("candidates by what they keep of each layer have the CPU's losses on t
         for (std::size_t c = 0; c < got.size(); ++c) CHECK(got[c] == doctest::Approx(expected[c]).epsilon(1e-4));
       }
       for (Session* session : {cpu.session.get(), device.session.get()}) session->keep_best(100 - 20 * round);
-      if (!test::on_gpu()) CHECK(masks_of(*device.session) == masks_of(*cpu.session));
+      if (!test::on_gpu()) CHECK(test::masks_of(*device.session) == test::masks_of(*cpu.session));
     }
   }
 }

@@ -65,18 +65,10 @@ CyclePlan plan_of(std::int64_t kept) {
   return plan;
 }
 
-std::vector<std::vector<float>> masks_of(const Session& session) {
-  std::vector<std::vector<float>> masks;
-  for (std::size_t i = 0; i < session.parameters().all().size(); ++i) {
-    masks.push_back(session.get_parameter(i, ParameterPart::kMask));
-  }
-  return masks;
-}
-
 // A GPU sums in another order: what lies at the edge of a cut may fall on its other side.
 void check_masks(const Session& got, const Session& expected) {
-  const auto masks = masks_of(got);
-  const auto wanted = masks_of(expected);
+  const auto masks = test::masks_of(got);
+  const auto wanted = test::masks_of(expected);
   if (!test::on_gpu()) {
     CHECK(masks == wanted);
     return;
@@ -142,7 +134,7 @@ TEST_CASE("a compression goes on from the other device's state") {
   run_cycles(*device, plan, [](const CycleRecord&) {});
   device->save_state(fixture.file("state"));
   cpu->load_state(fixture.file("state"));
-  CHECK(masks_of(*cpu) == masks_of(*device));
+  CHECK(test::masks_of(*cpu) == test::masks_of(*device));
   plan.fine_tuning = 0;
   plan.kept = 100;
   for (Session* session : {cpu.get(), device.get()}) session->set_distillation(0, 1);

@@ -23,39 +23,27 @@ namespace {
 
 using cuda::Index;
 
-template <typename Work>
-std::string message_of(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.code() + ": " + error.what();
-  }
-  return "none";
-}
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 }  // namespace
 
 TEST_CASE("a missing library is named with what to install") {
-  const std::string message = message_of([] { cuda::Library({"libnot-there.so.9", "libnot-there.so.8"}, "Install it."); });
-  CHECK(holds(message, "no-cuda"));
-  CHECK(holds(message, "libnot-there.so.9, libnot-there.so.8"));
-  CHECK(holds(message, "Install it."));
+  const std::string message = test::message_of([] { cuda::Library({"libnot-there.so.9", "libnot-there.so.8"}, "Install it."); });
+  CHECK(test::holds(message, "no-cuda"));
+  CHECK(test::holds(message, "libnot-there.so.9, libnot-there.so.8"));
+  CHECK(test::holds(message, "Install it."));
 }
 
 TEST_CASE("without cuBLAS or cuDNN the message names what was looked for and how to install it") {
-  const std::string blas = message_of([] { const cuda::Cublas library; });
+  const std::string blas = test::message_of([] { const cuda::Cublas library; });
   if (blas != "none") {
-    CHECK(holds(blas, "libcublas.so.13, libcublas.so.12, libcublas.so.11"));
-    CHECK(holds(blas, "apt install libcublas12"));
-    CHECK(holds(blas, "pip install nvidia-cublas-cu12"));
+    CHECK(test::holds(blas, "libcublas.so.13, libcublas.so.12, libcublas.so.11"));
+    CHECK(test::holds(blas, "apt install libcublas12"));
+    CHECK(test::holds(blas, "pip install nvidia-cublas-cu12"));
   }
-  const std::string dnn = message_of([] { const cuda::Cudnn library; });
+  const std::string dnn = test::message_of([] { const cuda::Cudnn library; });
   if (dnn != "none") {
-    CHECK(holds(dnn, "libcudnn.so.9, libcudnn.so.8"));
-    CHECK(holds(dnn, "Convolutions are slower without cuDNN"));
-    CHECK(holds(dnn, "apt install nvidia-cudnn"));
+    CHECK(test::holds(dnn, "libcudnn.so.9, libcudnn.so.8"));
+    CHECK(test::holds(dnn, "Convolutions are slower without cuDNN"));
+    CHECK(test::holds(dnn, "apt install nvidia-cudnn"));
   }
 }
 
@@ -64,9 +52,9 @@ TEST_CASE("a library that is there and does not load says why") {
   const test::TemporaryFolder folder("cuda-library");
   const std::string file = folder / "libbroken.so.1";
   std::ofstream(file) << "no library";
-  const std::string message = message_of([&] { cuda::Library({file, "libnot-there.so.9"}, "Install it."); });
-  CHECK(holds(message, "libbroken.so.1 ("));
-  CHECK(holds(message, ", libnot-there.so.9 could be loaded"));
+  const std::string message = test::message_of([&] { cuda::Library({file, "libnot-there.so.9"}, "Install it."); });
+  CHECK(test::holds(message, "libbroken.so.1 ("));
+  CHECK(test::holds(message, ", libnot-there.so.9 could be loaded"));
 }
 
 TEST_CASE("a library without a function is named with it") {
@@ -75,9 +63,9 @@ TEST_CASE("a library without a function is named with it") {
   double (*cosine)(double) = nullptr;
   library.load(cosine, "cos");
   CHECK(cosine(0) == 1);
-  const std::string message = message_of([&] { library.load(cosine, "olmp_not_there"); });
-  CHECK(holds(message, "libm.so.6"));
-  CHECK(holds(message, "olmp_not_there"));
+  const std::string message = test::message_of([&] { library.load(cosine, "olmp_not_there"); });
+  CHECK(test::holds(message, "libm.so.6"));
+  CHECK(test::holds(message, "olmp_not_there"));
 }
 #endif
 
@@ -89,7 +77,7 @@ TEST_CASE("without a device there is a reason, and the backend gives the same") 
     return;
   }
   CHECK(info.reason.size() > 20);
-  CHECK(message_of([] { make_cuda_backend(); }) == "no-cuda: " + info.reason);
+  CHECK(test::message_of([] { make_cuda_backend(); }) == "no-cuda: " + info.reason);
 }
 
 TEST_CASE("the backend has every layer type of the CPU's") {
@@ -266,7 +254,7 @@ TEST_CASE("a session opened by the name of the device in tests takes the same wa
   session.train(1, {}, test::kNever);
   // A small convolution takes its maxima along.
   const auto read = [&] { session.get_blob(Phase::kTrain, "conv1", BlobPart::kData); };
-  CHECK(holds(message_of(read), "blob-not-kept"));
+  CHECK(test::holds(test::message_of(read), "blob-not-kept"));
 }
 
 TEST_CASE("a loss that is no number ends training before the parameters are harmed") {
@@ -332,10 +320,10 @@ TEST_CASE("a label out of range is reported with its layer when results are read
   const auto layer = backend->make_layer(context);
   layer->forward();
   float accuracy = 0;
-  const std::string message = message_of([&] { backend->copy_out(&accuracy, top.data, 1); });
-  CHECK(holds(message, "bad-label"));
-  CHECK(holds(message, "'acc'"));
-  CHECK(holds(message, "0 to 2"));
+  const std::string message = test::message_of([&] { backend->copy_out(&accuracy, top.data, 1); });
+  CHECK(test::holds(message, "bad-label"));
+  CHECK(test::holds(message, "'acc'"));
+  CHECK(test::holds(message, "0 to 2"));
   const float right[] = {2, 1};
   backend->copy_in(labels.data, right, 2);
   layer->forward();

@@ -90,6 +90,19 @@ std::string error_code(Function function) {
   return "";
 }
 
+// Code and words of the error, "none" without one.
+template <typename Work>
+std::string message_of(const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.code() + ": " + error.what();
+  }
+  return "none";
+}
+
+inline bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
 // Overwrites one to four bytes, at times with the extremes that lengths and offsets trip over.
 inline std::string damaged(std::string bytes, Random& random) {
   for (auto left = 1 + random.below(4); left > 0 && !bytes.empty(); --left) {

@@ -116,16 +116,8 @@ void set_masks(Session& session, const std::vector<std::vector<float>>& masks) {
   for (std::size_t p = 0; p < masks.size(); ++p) session.set_parameter(p, ParameterPart::kMask, masks[p]);
 }
 
-std::vector<std::vector<float>> masks_of(const Session& session) {
-  std::vector<std::vector<float>> masks;
-  for (std::size_t p = 0; p < session.parameters().all().size(); ++p) {
-    masks.push_back(session.get_parameter(p, ParameterPart::kMask));
-  }
-  return masks;
-}
-
 std::vector<std::vector<float>> random_masks(const Session& session, Random& random) {
-  auto masks = masks_of(session);
+  auto masks = test::masks_of(session);
   for (auto& mask : masks) {
     for (float& value : mask) value = random.uniform() < 0.6 ? 1.0F : 0.0F;
   }
@@ -198,7 +190,7 @@ TEST_CASE("candidates one after another on the live masks, which stay as the las
       for (int generation = 0; generation < 4; ++generation) {
         const auto rates = random_rates(layers, 6, random);
         check(session->evaluate_rates(rates, true, kNever), expect(*reference, rates, [] {}));
-        CHECK(masks_of(*session) == masks_of(*reference));
+        CHECK(test::masks_of(*session) == test::masks_of(*reference));
       }
       // Masks and values that changed meanwhile are seen.
       const auto masks = random_masks(*session, random);

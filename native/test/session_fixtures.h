@@ -101,6 +101,15 @@ inline json solver_json(const std::string& type = "SGD") {
           {"weight_decay", 0.0005}, {"regularization_type", "L2"}, {"clip_gradients", -1}, {"iter_size", 1}};
 }
 
+// By parameter.
+inline std::vector<std::vector<float>> masks_of(const Session& session) {
+  std::vector<std::vector<float>> masks;
+  for (std::size_t i = 0; i < session.parameters().all().size(); ++i) {
+    masks.push_back(session.get_parameter(i, ParameterPart::kMask));
+  }
+  return masks;
+}
+
 class SessionFixture {
  public:
   explicit SessionFixture(const std::string& name) : folder_(name) {

@@ -118,6 +118,25 @@ async function keptOf(session: FakeSession): Promise<number> {
   return counts.reduce((sum, { keptWeights, keptBiases }) => sum + keptWeights + keptBiases, 0)
 }
 
+/** A run stopped at an iteration, and another that has gone on to the end from where it stopped: that one. */
+async function stoppedAt(
+  at: number,
+  settings: CycleSettings,
+  validate: Validate | null = null,
+): Promise<Trial> {
+  const first = prepare(settings, { validate, interval: 7 })
+  first.session.onTrainStep = (iteration) => {
+    if (iteration < at) return 'go'
+    first.loop.requestStop()
+    return 'cancel'
+  }
+  expect(await first.loop.run()).toBe('stopped')
+  const second = prepare(settings, { validate, from: first, interval: 7 })
+  await second.session.loadState(`${first.points.length}`)
+  expect(await second.loop.run()).toBe('finished')
+  return second
+}
+
 const frontOf = ({ events }: Trial): FrontRecord[] =>
   events.flatMap((event) => (event.kind === 'front' ? [event.record] : []))
 
@@ -214,16 +233,7 @@ describe('CycleLoop', () => {
     const whole = prepare(settingsOf(within), { validate, interval: 7 })
     await whole.loop.run()
     for (const at of [16, 54, 60, 76, 110]) {
-      const first = prepare(settingsOf(within), { validate, interval: 7 })
-      first.session.onTrainStep = (iteration) => {
-        if (iteration < at) return 'go'
-        first.loop.requestStop()
-        return 'cancel'
-      }
-      expect(await first.loop.run()).toBe('stopped')
-      const second = prepare(settingsOf(within), { validate, from: first, interval: 7 })
-      await second.session.loadState(`${first.points.length}`)
-      expect(await second.loop.run()).toBe('finished')
+      const second = await stoppedAt(at, settingsOf(within), validate)
       expect(second.session.content()).toEqual(whole.session.content())
       expect(second.loop.state().chosen?.kept).toBe(whole.loop.state().chosen?.kept)
     }
@@ -265,16 +275,7 @@ describe('CycleLoop', () => {
       const whole = prepare(settings, { interval: 7 })
       await whole.loop.run()
       for (const at of [3, 15, 16, 40, 71]) {
-        const first = prepare(settings, { interval: 7 })
-        first.session.onTrainStep = (iteration) => {
-          if (iteration < at) return 'go'
-          first.loop.requestStop()
-          return 'cancel'
-        }
-        expect(await first.loop.run()).toBe('stopped')
-        const second = prepare(settings, { from: first, interval: 7 })
-        await second.session.loadState(`${first.points.length}`)
-        expect(await second.loop.run()).toBe('finished')
+        const second = await stoppedAt(at, settings)
         expect(second.session.content()).toEqual(whole.session.content())
         expect(second.loop.state().front.map(({ kept }) => kept)).toEqual(
           whole.loop.state().front.map(({ kept }) => kept),
@@ -303,6 +304,9 @@ describe('CycleLoop', () => {
     const said = trial.events.flatMap((event) => (event.kind === 'phase' ? [event] : []))
     expect(said.map(({ text }) => text)).toContain('Cycle 4, round 2 of 3: training what came back')
     expect(said.at(-1)?.iterations).toBe(trial.session.iteration)
+    // scoring and retraining tell the same number of cycles
+    const last = said.filter(({ cycle }) => cycle?.number === 4)
+    expect(new Set(last.map(({ cycle }) => cycle?.of))).toEqual(new Set([4]))
   })
 
   it('stops anywhere in growth and rounds and goes on as if it had not', async () => {
@@ -311,16 +315,7 @@ describe('CycleLoop', () => {
     await whole.loop.run()
     const end = whole.session.iteration
     for (let at = 50; at < end; at += 9) {
-      const first = prepare(settings, { interval: 7 })
-      first.session.onTrainStep = (iteration) => {
-        if (iteration < at) return 'go'
-        first.loop.requestStop()
-        return 'cancel'
-      }
-      expect(await first.loop.run()).toBe('stopped')
-      const second = prepare(settings, { from: first, interval: 7 })
-      await second.session.loadState(`${first.points.length}`)
-      expect(await second.loop.run()).toBe('finished')
+      const second = await stoppedAt(at, settings)
       expect(second.session.iteration).toBe(end)
       expect(second.session.content()).toEqual(whole.session.content())
       expect(second.loop.state()).toMatchObject({

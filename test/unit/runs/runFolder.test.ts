@@ -7,6 +7,7 @@ import { experimentSettings } from '../../../main/olmp/presets'
 import { RunFolder } from '../../../main/runs/RunFolder'
 import { RunLock } from '../../../main/runs/RunLock'
 import type { RunRequest } from '../../../main/runs/types'
+import { tinyCycles } from './tinyModel'
 
 const root = mkdtempSync(join(tmpdir(), 'olmp-folder-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -42,6 +43,17 @@ describe('RunFolder', () => {
     })
     expect(await reopened.readResult()).toBeNull()
     expect(await RunFolder.list(join(root, 'nowhere'))).toEqual([])
+  })
+
+  it('completes the settings of a run of before there was growth', async () => {
+    const settings = tinyCycles({ kind: 'size', kept: [100] })
+    const run = await RunFolder.create(join(root, 'earlier'), { ...request, settings })
+    const { growth, denseLearningRate, ...earlier } = settings
+    expect({ growth, denseLearningRate }).not.toEqual({ growth: undefined, denseLearningRate: undefined })
+    const written = { ...run.record, request: { ...request, settings: earlier } }
+    writeFileSync(join(run.path, 'run.json'), JSON.stringify(written))
+    const reopened = await RunFolder.open(run.path)
+    expect(reopened.record.request.settings).toEqual({ ...earlier, growth: null, denseLearningRate: null })
   })
 
   it('lists a run that cannot be read with the reason', async () => {
