@@ -91,11 +91,13 @@ export async function writeCheckpoint(
 ): Promise<Checkpoint> {
   const folder = join(checkpointsFolder, name)
   const temporary = join(checkpointsFolder, `${TEMPORARY_PREFIX}${name}.${process.pid}.tmp`)
+  // Once the state is saved the run goes on, and what `content` refers to with it.
+  const loop = JSON.stringify(content)
   try {
     await rm(temporary, { recursive: true, force: true })
     await mkdir(temporary)
     await saveState(join(temporary, ENGINE_STATE_FILE))
-    await writeSynced(join(temporary, LOOP_FILE), JSON.stringify(content))
+    await writeSynced(join(temporary, LOOP_FILE), loop)
     const files = await Promise.all([ENGINE_STATE_FILE, LOOP_FILE].map((file) => describe(temporary, file)))
     const manifest: Manifest = { formatVersion: 1, files }
     await writeSynced(join(temporary, MANIFEST_FILE), JSON.stringify(manifest))

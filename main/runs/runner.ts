@@ -18,6 +18,7 @@ import {
   findCheckpoint,
   writeCheckpoint,
   type Checkpoint,
+  type CheckpointContent,
   type CheckpointMetrics,
 } from './checkpoints'
 import { requireCycles } from './cycleNeeds'
@@ -98,6 +99,8 @@ function validationOf(
 
 class Runner {
   private journal: RunJournal | null = null
+  /** The checkpoint that is being put in place, one at a time. */
+  private written: Promise<void> = Promise.resolve()
   private readonly begun = performance.now()
   private secondsBefore = 0
   private readonly cpuBegun = process.cpuUsage()
@@ -128,6 +131,7 @@ class Runner {
     } catch (error) {
       throw await this.fail(engineError(error))
     } finally {
+      await this.written.catch(() => undefined)
       await opened?.close()
       await this.journal?.close()
     }
@@ -234,6 +238,7 @@ class Runner {
       () => loop.requestStop(),
       () => loop.run(),
     ).finally(() => loop.close())
+    await this.written
     if (outcome === 'stopped') return this.stopped()
     const result = await this.result(opened, loop.state())
     await this.folder.writeResult(result)
@@ -281,25 +286,35 @@ class Runner {
     }
   }
 
+  /** Answers when the session's state is in its file. Checksums and putting in place go on while training does: the next
+   *  checkpoint, and the end of the run, wait for it and say what failed. */
   private async checkpoint(opened: OpenedModel, point: CheckpointPoint | CycleCheckpoint): Promise<void> {
+    await this.written
     if (this.journal === null) return
-    const journal = await this.journal.sync()
-    const { folder, bytes } = await writeCheckpoint(
-      this.folder.checkpointsFolder,
-      checkpointName(point.solverIteration, point.generation),
-      {
-        formatVersion: 1,
-        solverIteration: point.solverIteration,
-        loop: point.state,
-        journal,
-        elapsedSeconds: this.elapsedSeconds(),
-        cpuSeconds: this.cpuSeconds(),
-        metrics: await this.metrics(opened),
-      },
-      (file) => opened.session.saveState(file),
-      this.request.keepCheckpoints,
-    )
-    this.emit({ kind: 'checkpoint', iteration: point.solverIteration, folder, bytes })
+    const content: CheckpointContent = {
+      formatVersion: 1,
+      solverIteration: point.solverIteration,
+      loop: point.state,
+      journal: await this.journal.sync(),
+      elapsedSeconds: this.elapsedSeconds(),
+      cpuSeconds: this.cpuSeconds(),
+      metrics: await this.metrics(opened),
+    }
+    const name = checkpointName(point.solverIteration, point.generation)
+    const { checkpointsFolder } = this.folder
+    await new Promise<void>((saved, failed) => {
+      const save = (file: string): Promise<void> => opened.session.saveState(file).then(saved)
+      this.written = writeCheckpoint(
+        checkpointsFolder,
+        name,
+        content,
+        save,
+        this.request.keepCheckpoints,
+      ).then(({ folder, bytes }) => {
+        this.emit({ kind: 'checkpoint', iteration: point.solverIteration, folder, bytes })
+      })
+      this.written.catch(failed)
+    })
   }
 
   private async metrics(opened: OpenedModel): Promise<CheckpointMetrics> {

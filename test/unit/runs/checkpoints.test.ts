@@ -68,6 +68,17 @@ describe('checkpoints', () => {
     ])
   })
 
+  it('hold the run as it was when its state was saved, though it goes on from there', async () => {
+    const live = content(1200)
+    const goesOn = async (file: string): Promise<void> => {
+      await writeFile(file, Buffer.alloc(10))
+      live.elapsedSeconds = 99
+      if ('rates' in live.loop) live.loop.rates[0] = 7
+    }
+    await writeCheckpoint(folder, checkpointName(1200, null), live, goesOn, 3)
+    expect((await findCheckpoint(folder)).checkpoint?.content).toEqual(content(1200))
+  })
+
   it('keep the newest few, a search in progress after its iteration', async () => {
     for (const iteration of [100, 200, 300]) await write(iteration, 2)
     expect(names()).toEqual(['000000200', '000000300'])
