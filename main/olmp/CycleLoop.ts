@@ -345,6 +345,7 @@ export class CycleLoop {
     }
     this.segment = null
     this.pruning = null
+    if (this.hold !== null) this.held = false
     this.hold = null
     await this.restore(this.baseRecord())
     this.cycle -= 1

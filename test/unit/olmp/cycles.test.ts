@@ -324,14 +324,18 @@ describe('CycleLoop', () => {
     }
   })
 
-  it('tries the size that failed a goal of accuracy once more, with rounds', async () => {
-    // each round is worth a parameter
+  /** A goal of accuracy that 45 parameters fail but with rounds, each of which is worth one. */
+  function prepareHeld(): Trial {
     const rounds = (session: FakeSession): number =>
       session.calls.filter(({ name }) => name === 'growBest').length
     const validate: Validate = async (session) =>
       (await keptOf(session)) + Math.min(8, rounds(session)) >= 48 ? 0.9 : 0.5
     const stages = [{ above: 0, removed: 0.1, iterations: 10 }]
-    const trial = prepare(settingsOf(within, { stages, growth }), { validate })
+    return prepare(settingsOf(within, { stages, growth }), { validate })
+  }
+
+  it('tries the size that failed a goal of accuracy once more, with rounds', async () => {
+    const trial = prepareHeld()
     expect(await trial.loop.run()).toBe('finished')
     const { chosen, held } = trial.loop.state()
     const sizes = frontOf(trial).map(({ kept }) => kept)
@@ -341,6 +345,21 @@ describe('CycleLoop', () => {
     expect(chosen?.kept).toBeLessThanOrEqual(45)
     expect(held).toBe(true)
     expect(await keptOf(trial.session)).toBe(chosen?.kept)
+  })
+
+  it('begins the rounds of a goal of accuracy again, slower, where their training diverges', async () => {
+    const trial = prepareHeld()
+    let diverged = false
+    trial.session.onTrainStep = () => {
+      if (diverged || trial.loop.state().hold === null) return 'go'
+      diverged = true
+      return 'diverge'
+    }
+    expect(await trial.loop.run()).toBe('finished')
+    const { chosen, rateShare } = trial.loop.state()
+    expect(diverged).toBe(true)
+    expect(rateShare).toBeCloseTo(1 / 3)
+    expect(chosen?.kept).toBeLessThanOrEqual(45)
   })
 
   it('repeats training that diverged at smaller rates', async () => {
