@@ -6,14 +6,18 @@
 #include <exception>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
+#include "data/transformer.h"
 #include "engine/data_source.h"
 
 namespace olmp {
 
 struct Batch {
   std::vector<float> data;           // (N, C, H, W)
+  std::vector<std::uint8_t> pixels;  // (N, C, H, W), which `transform` makes the data of
+  std::optional<PointwiseTransform> transform;  // without a value, the data are there
   std::vector<float> labels;         // (N)
   std::vector<std::uint64_t> items;  // (N), or empty (DataSource::items)
   DataSourceState after;

@@ -7,13 +7,13 @@
 #include <string>
 
 #include "data/augmentation.h"
+#include "data/batch_filler.h"
 #include "data/batch_reader.h"
 #include "data/byte_array.h"
 #include "data/datum.h"
 #include "data/held_out.h"
 #include "data/lmdb_reader.h"
 #include "data/pixels.h"
-#include "data/transformer.h"
 #include "engine/error.h"
 
 namespace olmp {
@@ -47,7 +47,7 @@ class SampledReader final : public BatchReader {
   SampledReader(const nlohmann::json& params, bool train, std::uint64_t seed)
       : reader_(params.at("source").get<std::string>()),
         spec_(parse_transform(params.at("transform"))),
-        transformer_(spec_, train),
+        filler_(Transformer(spec_, train)),
         part_(parse_part(params.at("sampling"))),
         random_(seed) {
     const std::uint64_t all = reader_.entries();
@@ -59,14 +59,17 @@ class SampledReader final : public BatchReader {
     count_ = part_.validation ? part_.held : all - part_.held;
     const auto entry = reader_.at(0);
     parse_datum(entry.value, {reader_.file(), entry.key}, datum_);
-    transformer_.set_first(datum_, {reader_.file(), entry.key});
+    filler_.set_first(datum_, {reader_.file(), entry.key});
     const auto described = params.find("datum_shape");
-    if (described != params.end() && described->get<std::array<int, 3>>() != transformer_.first_shape()) {
+    if (described != params.end() && described->get<std::array<int, 3>>() != filler_.transformer().first_shape()) {
       throw Error("shape-mismatch", "the datums do not have the shape that the net was made for", reader_.file());
     }
   }
 
-  Shape item_shape() const override { return {transformer_.output_shape().begin(), transformer_.output_shape().end()}; }
+  Shape item_shape() const override {
+    const auto& shape = filler_.transformer().output_shape();
+    return {shape.begin(), shape.end()};
+  }
   std::uint64_t entries() const override {
     return part_.augmented ? count_ * static_cast<std::uint64_t>(part_.augmentation.copies) : count_;
   }
@@ -88,13 +91,12 @@ class SampledReader final : public BatchReader {
     if (part_.held > 0 && images_.empty()) choose_images(stopping);
     if (part_.augmented && copies_.empty()) make_copies(stopping);
     if (stopping) return;
-    const std::size_t size = batch.data.size() / batch.labels.size();
     batch.items.resize(batch.labels.size());
     for (std::size_t i = 0; i < batch.labels.size() && !stopping; ++i) {
       const std::uint64_t item = order()[position_];
       if (part_.augmented && position_ + kItemsAhead < entries()) fetch(order()[position_ + kItemsAhead]);
       load(item);
-      transformer_.apply(datum_, {reader_.file(), key_}, random_, batch.data.data() + i * size);
+      filler_.put(datum_, {reader_.file(), key_}, random_, i, batch);
       batch.labels[i] = static_cast<float>(datum_.label);
       batch.items[i] = item;
       if (++position_ < entries()) continue;
@@ -168,7 +170,7 @@ class SampledReader final : public BatchReader {
   }
 
   void make_copies(const std::atomic<bool>& stopping) {
-    copy_shape_ = transformer_.first_shape();
+    copy_shape_ = filler_.transformer().first_shape();
     copy_size_ = static_cast<std::size_t>(copy_shape_[0]) * static_cast<std::size_t>(copy_shape_[1]) *
                  static_cast<std::size_t>(copy_shape_[2]);
     const auto copies = static_cast<std::uint64_t>(part_.augmentation.copies);
@@ -206,7 +208,7 @@ class SampledReader final : public BatchReader {
 
   LmdbReader reader_;
   TransformSpec spec_;
-  Transformer transformer_;
+  BatchFiller filler_;
   Part part_;
   std::uint64_t count_ = 0;              // images of the part
   std::vector<std::uint64_t> images_;    // (count), where some are held out

@@ -9,6 +9,7 @@
 #include <new>
 #include <thread>
 
+#include "data/batch_filler.h"
 #include "data/batch_reader.h"
 #include "data/datum.h"
 #include "data/lmdb_reader.h"
@@ -23,18 +24,21 @@ class OrderedReader final : public BatchReader {
  public:
   OrderedReader(const nlohmann::json& params, bool train, std::uint64_t seed)
       : reader_(params.at("source").get<std::string>()),
-        transformer_(parse_transform(params.at("transform")), train),
+        filler_(Transformer(parse_transform(params.at("transform")), train)),
         random_(seed) {
     const auto first = reader_.at(0);
     parse_datum(first.value, {reader_.file(), first.key}, datum_);
-    transformer_.set_first(datum_, {reader_.file(), first.key});
+    filler_.set_first(datum_, {reader_.file(), first.key});
     const auto described = params.find("datum_shape");
-    if (described != params.end() && described->get<std::array<int, 3>>() != transformer_.first_shape()) {
+    if (described != params.end() && described->get<std::array<int, 3>>() != filler_.transformer().first_shape()) {
       throw Error("shape-mismatch", "the datums do not have the shape that the net was made for", reader_.file());
     }
   }
 
-  Shape item_shape() const override { return {transformer_.output_shape().begin(), transformer_.output_shape().end()}; }
+  Shape item_shape() const override {
+    const auto& shape = filler_.transformer().output_shape();
+    return {shape.begin(), shape.end()};
+  }
   std::uint64_t entries() const override { return reader_.entries(); }
   DataSourceState state() const override { return {position_, 0, random_.state()}; }
 
@@ -50,12 +54,11 @@ class OrderedReader final : public BatchReader {
   }
 
   void read(Batch& batch, const std::atomic<bool>& stopping) override {
-    const std::size_t item = batch.data.size() / batch.labels.size();
     for (std::size_t i = 0; i < batch.labels.size() && !stopping; ++i) {
       const auto entry = reader_.at(position_);
       const DatumPlace place{reader_.file(), entry.key};
       parse_datum(entry.value, place, datum_);
-      transformer_.apply(datum_, place, random_, batch.data.data() + i * item);
+      filler_.put(datum_, place, random_, i, batch);
       batch.labels[i] = static_cast<float>(datum_.label);
       position_ = position_ + 1 == entries() ? 0 : position_ + 1;
     }
@@ -64,7 +67,7 @@ class OrderedReader final : public BatchReader {
 
  private:
   LmdbReader reader_;
-  Transformer transformer_;
+  BatchFiller filler_;
   Random random_;
   Datum datum_;
   std::uint64_t position_ = 0;
@@ -115,7 +118,11 @@ class PrefetchedSource final : public DataSource {
     }
     // The thread has ended after an error: the batch stays ready, and every further call fails alike until restore().
     if (batch.error) std::rethrow_exception(batch.error);
-    std::copy(batch.data.begin(), batch.data.end(), data);
+    if (batch.transform) {
+      batch.transform->apply(batch.pixels.data(), batch.pixels.size(), data);
+    } else {
+      std::copy(batch.data.begin(), batch.data.end(), data);
+    }
     if (labels != nullptr) std::copy(batch.labels.begin(), batch.labels.end(), labels);
     state_ = batch.after;
     items_ = batch.items;

@@ -104,16 +104,21 @@ void Transformer::apply(const Datum& datum, const DatumPlace& place, Random& ran
   }
 }
 
+std::optional<PointwiseTransform> Transformer::pointwise() const {
+  if (spec_.crop_size > 0 || spec_.mirror || !mean_.values.empty() || spec_.mean_value.size() > 1) return {};
+  return PointwiseTransform{spec_.mean_value.empty() ? 0.0F : spec_.mean_value[0], spec_.scale};
+}
+
+const std::uint8_t* Transformer::pixels(const Datum& datum, const DatumPlace& place) {
+  const auto in = read_pixels(datum, place, color(), image_);
+  check_shape(in.shape, place);
+  return in.bytes;
+}
+
 template <typename T>
 void Transformer::write(const T* in, const std::array<int, 3>& shape, const Window& window, float* out) const {
   const auto rows = static_cast<std::size_t>(shape[1]), columns = static_cast<std::size_t>(shape[2]);
   const int width = output_shape_[2];
-  if (output_shape_ == shape && !window.mirror && mean_.values.empty() && spec_.mean_value.size() < 2) {
-    // Every pixel alike and in its place.
-    const float mean = spec_.mean_value.empty() ? 0.0F : spec_.mean_value[0];
-    write_row(in, static_cast<int>(rows * columns) * shape[0], false, spec_.scale, [mean](int) { return mean; }, out);
-    return;
-  }
   for (std::size_t c = 0; c < static_cast<std::size_t>(shape[0]); ++c) {
     float channel_mean = 0;
     if (!spec_.mean_value.empty()) channel_mean = spec_.mean_value[spec_.mean_value.size() == 1 ? 0 : c];

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +28,16 @@ struct TransformSpec {
 
 TransformSpec parse_transform(const nlohmann::json& params);
 
+// out = (in - mean) * scale, for every pixel alike.
+struct PointwiseTransform {
+  float mean = 0;
+  float scale = 1;
+
+  void apply(const std::uint8_t* in, std::size_t count, float* out) const {
+    for (std::size_t i = 0; i < count; ++i) out[i] = (static_cast<float>(in[i]) - mean) * scale;
+  }
+};
+
 // One at a time; keeps buffers between calls.
 class Transformer {
  public:
@@ -42,6 +55,11 @@ class Transformer {
   // Writes output_shape() floats. Mirroring and random crops draw from `random`, in Caffe's order: mirror, h, w.
   // Throws as set_first.
   void apply(const Datum& datum, const DatumPlace& place, Random& random, float* out);
+
+  // Where it is no more than that: no crop, mirror, mean image or mean of each channel.
+  std::optional<PointwiseTransform> pointwise() const;
+  // A datum's pixels as they are, output_shape() of them; null where they are floats. Throws as set_first.
+  const std::uint8_t* pixels(const Datum& datum, const DatumPlace& place);
 
  private:
   struct Window {

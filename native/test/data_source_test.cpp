@@ -86,6 +86,25 @@ TEST_CASE("mean and scale: (x - mean) * scale") {
   CHECK(error_code([&] { first({{"mean_file", folder / "none"}}); }) == "missing-file");
 }
 
+TEST_CASE("datums of floats among datums of bytes are transformed alike") {
+  TemporaryFolder folder("mixed");
+  const float floats[] = {0.5F, -1, 300, 2};
+  const std::string bits(reinterpret_cast<const char*>(floats), sizeof floats);
+  std::vector<std::string> datums = counted_datums(5, {1, 2, 2});
+  datums[2] = serialize_datum({1, 2, 2}, "", 2) + "\x32\x10" + bits;
+  write_lmdb(folder / "db", datums);
+  const auto source = open_data_source(data_params(folder / "db", 5, {{"mean_value", {1}}, {"scale", 2}}), true, 1);
+  for (int batch = 0; batch < 3; ++batch) {
+    const auto got = next_of(*source, 5).data;
+    for (int i = 0; i < 5; ++i) {
+      for (int j = 0; j < 4; ++j) {
+        const float from = i == 2 ? floats[j] : value(i, j);
+        CHECK(got[static_cast<std::size_t>(i * 4 + j)] == (from - 1) * 2);
+      }
+    }
+  }
+}
+
 TEST_CASE("mean files, in both forms of dimensions and at the crop's place") {
   TemporaryFolder folder("meanfile");
   write_lmdb(folder / "db", counted_datums(1, {1, 2, 2}));
