@@ -68,7 +68,7 @@ const CONVOLUTIONAL: Row = {
     lastShare: 0.5,
     perOutput: 2,
     epochs: 2.1,
-    rounds: 25,
+    rounds: 50,
     retraining: 3.2,
   },
   fisherImages: 3_840,
