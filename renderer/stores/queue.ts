@@ -15,8 +15,13 @@ export const useQueueStore = defineStore('queue', () => {
   const running = computed(() => entries.value?.filter(({ state }) => state === 'running') ?? [])
   const waiting = computed(() => entries.value?.filter(({ state }) => state !== 'running') ?? [])
 
+  /** Moves that main has not answered: lists of before them would undo what is shown of them for a moment, long enough for the
+   *  next click to take another run. */
+  let moves = 0
+
   async function load(): Promise<void> {
     const answer = await call('queue:list')
+    if (moves > 0) return
     entries.value = answer.entries
     held.value = answer.held
   }
@@ -27,9 +32,11 @@ export const useQueueStore = defineStore('queue', () => {
     if (moved === undefined) return
     const others = waiting.value.filter((run) => run !== moved)
     entries.value = [...running.value, ...others.slice(0, index), moved, ...others.slice(index)]
+    moves += 1
     try {
       await call('queue:move', { address, index })
     } finally {
+      moves -= 1
       await load()
     }
   }
