@@ -5,6 +5,7 @@
 #include "cpu/convolution_algorithm.h"
 #include "cpu/isa.h"
 #include "cpu/kernels/batch_convolution.h"
+#include "cpu/kernels/batch_winograd.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/parallel.h"
 
@@ -14,22 +15,24 @@ namespace {
 // A chunk's buffers should stay in the second-level cache; where they do not, columns or oneDNN do better.
 constexpr std::int64_t kMaxChunkFloats = 1 << 20;
 
-const BatchConvolutionKernels& batch_kernels() {
-  return cpu_isa() == CpuIsa::kAvx512 ? avx512::batch_convolution_kernels() : avx2::batch_convolution_kernels();
+// The transformations of Winograd's algorithm cost more than it saves where there are few channels or outputs.
+bool suits_winograd(const BatchConvolution& c) {
+  constexpr int kMinPlanes = 8;
+  return c.kernel[1] == 5 && c.stride[1] == 1 && c.dilation[1] == 1 && c.output[1] > 1 && c.channels >= kMinPlanes &&
+         c.outputs >= kMinPlanes;
+}
+
+const BatchConvolutionKernels& batch_kernels(const BatchConvolution& c) {
+  const bool wide = cpu_isa() == CpuIsa::kAvx512;
+  if (suits_winograd(c)) return wide ? avx512::batch_winograd_kernels() : avx2::batch_winograd_kernels();
+  return wide ? avx512::batch_convolution_kernels() : avx2::batch_convolution_kernels();
 }
 
 class BatchAlgorithm final : public ConvolutionAlgorithm {
  public:
   BatchAlgorithm(const ConvolutionGeometry& geometry, const BatchConvolution& group, int threads,
                  const std::string& layer)
-      : g_(geometry), c_(group), k_(batch_kernels()), layer_(layer) {
-    for (int tap = 0; tap < c_.taps(); ++tap) {
-      const int row = tap / c_.kernel[1] * c_.dilation[0];
-      const int point = row * c_.padded(1) + tap % c_.kernel[1] * c_.dilation[1];
-      for (int channel = 0; channel < c_.channels; ++channel) {
-        offsets_.push_back((point * c_.channels + channel) * k_.lanes);
-      }
-    }
+      : g_(geometry), c_(group), k_(batch_kernels(group)), layout_(k_.layout(group)), offsets_(k_.offsets(group)), layer_(layer) {
     c_.offsets = offsets_.data();
     const int max_chunk = k_.max_vectors * k_.lanes;
     for (std::int64_t first = 0; first < g_.images;) {
@@ -43,13 +46,14 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
     workers_ = std::min<std::int64_t>(threads, static_cast<std::int64_t>(chunks_.size()));
     weight_count_ = static_cast<std::int64_t>(c_.outputs) * c_.channels * c_.taps();
     const std::int64_t inner = static_cast<std::int64_t>(c_.input[0]) * c_.input[1] * c_.channels;
-    forward_weights_ = buffer(g_.group * k_.packed_size(c_.outputs, c_.taps(), c_.channels));
-    backward_weights_ = buffer(g_.group * k_.packed_size(c_.channels, c_.taps(), c_.outputs));
+    forward_weights_ = buffer(g_.group * layout_.forward_weights);
+    backward_weights_ = buffer(g_.group * layout_.backward_weights);
     for (std::int64_t w = 0; w < workers_; ++w) {
       Worker worker;
-      worker.x = buffer(c_.x_size() * max_chunk);
+      worker.x = buffer(layout_.x * max_chunk);
       worker.y = buffer(c_.y_size() * max_chunk);
       worker.dx = buffer(inner * max_chunk);
+      worker.scratch = buffer(layout_.scratch);
       // Each worker but the first sums its chunks' gradients apart; they are added in worker order.
       if (w > 0) worker.partial = buffer(g_.group * (weight_count_ + c_.outputs));
       worker_.push_back(std::move(worker));
@@ -63,9 +67,10 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   }
 
   void forward(const float* x, const float* weights, const float* bias, float* y) override {
-    const std::int64_t packed = k_.packed_size(c_.outputs, c_.taps(), c_.channels);
+    const std::int64_t packed = layout_.forward_weights;
     for (int group = 0; group < g_.group; ++group) {
-      k_.pack_forward(c_, weights + group * weight_count_, forward_weights_.get() + group * packed);
+      k_.pack_forward(c_, weights + group * weight_count_, worker_.front().scratch.get(),
+                      forward_weights_.get() + group * packed);
     }
     const Top top = this->top();
     for_each_chunk([&](Worker& worker, const Chunk& chunk, bool) {
@@ -78,7 +83,7 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
           forward_maxima(worker, chunk, group, columns, group_weights, group_bias);
           made = worker.maxima.get();
         } else {
-          k_.forward(c_, chunk.vectors, columns, group_weights, group_bias, worker.y.get());
+          k_.forward(c_, chunk.vectors, columns, group_weights, group_bias, worker.scratch.get(), worker.y.get());
         }
         k_.scatter(made, c_.outputs, top.points(), y + chunk.first * top.image(g_) + group * c_.outputs * top.points(),
                    top.image(g_), chunk.images);
@@ -87,23 +92,24 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   }
 
   void backward(const float* x, const float* dy, const float* weights, const ConvolutionGradients& gradients) override {
-    const std::int64_t packed = k_.packed_size(c_.channels, c_.taps(), c_.outputs);
+    const std::int64_t packed = layout_.backward_weights;
     for (int group = 0; group < g_.group && gradients.data != nullptr; ++group) {
-      k_.pack_backward(c_, weights + group * weight_count_, backward_weights_.get() + group * packed);
+      k_.pack_backward(c_, weights + group * weight_count_, worker_.front().scratch.get(),
+                       backward_weights_.get() + group * packed);
     }
     const Top top = this->top();
     for_each_chunk([&](Worker& worker, const Chunk& chunk, bool first) {
       for (int group = 0; group < g_.group; ++group) {
-        const int none[2] = {0, 0};
         float* gathered = maxima_ ? worker.maxima.get() : worker.y.get();
-        k_.gather(dy + chunk.first * top.image(g_) + group * c_.outputs * top.points(), top.image(g_), chunk.images,
-                  chunk.vectors, c_.outputs, top.size, none, gathered);
+        k_.gather_y(dy + chunk.first * top.image(g_) + group * c_.outputs * top.points(), top.image(g_), chunk.images,
+                    chunk.vectors, c_.outputs, top.points(), gathered);
         if (maxima_) k_.max_gradient(c_, chunk.vectors, gathered, chosen(chunk, group), worker.y.get());
         if (gradients.weights != nullptr) {
           const bool apart = worker.partial != nullptr;
           float* dw = (apart ? worker.partial.get() : gradients.weights) + group * weight_count_;
           const float beta = !first ? 1.0F : (apart ? 0.0F : gradients.weights_beta);
-          k_.backward_weights(c_, chunk.vectors, gather_x(worker, chunk, group, x), worker.y.get(), beta, dw);
+          k_.backward_weights(c_, chunk.vectors, gather_x(worker, chunk, group, x), worker.y.get(), beta,
+                              worker.scratch.get(), dw);
         }
         if (gradients.bias != nullptr) {
           float* partial = worker.partial == nullptr ? nullptr : worker.partial.get() + g_.group * weight_count_;
@@ -115,7 +121,8 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
           k_.backward_bias(summed, chunk.vectors, gathered, db);
         }
         if (gradients.data != nullptr) {
-          k_.backward_data(c_, chunk.vectors, worker.y.get(), backward_weights_.get() + group * packed, worker.dx.get());
+          k_.backward_data(c_, chunk.vectors, worker.y.get(), backward_weights_.get() + group * packed,
+                           worker.scratch.get(), worker.dx.get());
           k_.scatter(worker.dx.get(), c_.channels, g_.input_points(),
                      gradients.data + chunk.first * g_.input_count() + group * c_.channels * g_.input_points(),
                      g_.input_count(), chunk.images);
@@ -142,6 +149,7 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
     FloatBuffer x{nullptr, [](float*) {}};
     FloatBuffer y{nullptr, [](float*) {}};
     FloatBuffer dx{nullptr, [](float*) {}};
+    FloatBuffer scratch{nullptr, [](float*) {}};
     FloatBuffer maxima{nullptr, [](float*) {}};  // or their gradient
     FloatBuffer partial{nullptr, [](float*) {}};
   };
@@ -176,10 +184,10 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
     BatchConvolution rows = c_;
     rows.output[0] = 2;
     const std::int64_t stride = c_.y_size() / 4 * k_.lanes;
-    const std::int64_t step_x = static_cast<std::int64_t>(c_.stride[0]) * c_.padded(1) * c_.channels * k_.lanes;
+    const std::int64_t step_x = c_.stride[0] * layout_.x_line * k_.lanes;
     std::int64_t to = 0;
     for (int row = 0; row < c_.output[0]; row += 2, to += rows.y_size() / 4 * k_.lanes) {
-      k_.forward(rows, chunk.vectors, columns + row * step_x, weights, bias, worker.y.get());
+      k_.forward(rows, chunk.vectors, columns + row * step_x, weights, bias, worker.scratch.get(), worker.y.get());
       k_.max(rows, chunk.vectors, worker.y.get(), stride, worker.maxima.get() + to, chosen(chunk, group) + to);
     }
   }
@@ -190,8 +198,8 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   }
 
   const float* gather_x(Worker& worker, const Chunk& chunk, int group, const float* x) const {
-    k_.gather(x + chunk.first * g_.input_count() + group * c_.channels * g_.input_points(), g_.input_count(),
-              chunk.images, chunk.vectors, c_.channels, c_.input, c_.pad, worker.x.get());
+    k_.gather_x(c_, x + chunk.first * g_.input_count() + group * c_.channels * g_.input_points(), g_.input_count(),
+                chunk.images, chunk.vectors, worker.scratch.get(), worker.x.get());
     return worker.x.get();
   }
 
@@ -212,8 +220,9 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
   ConvolutionGeometry g_;
   BatchConvolution c_;
   const BatchConvolutionKernels& k_;
-  std::string layer_;
+  BatchLayout layout_;
   std::vector<std::int32_t> offsets_;
+  std::string layer_;
   bool maxima_ = false;
   std::vector<std::int8_t> chosen_;  // by chunk and group: where each maximum came from
   std::vector<Chunk> chunks_;
@@ -230,8 +239,7 @@ class BatchAlgorithm final : public ConvolutionAlgorithm {
 std::unique_ptr<ConvolutionAlgorithm> make_batch_convolution(const ConvolutionGeometry& geometry, int threads,
                                                              const std::string& layer) {
   const ConvolutionGeometry& g = geometry;
-  const BatchConvolutionKernels& k = batch_kernels();
-  if (g.input.size() != 2 || g.images < k.lanes / 2) return nullptr;
+  if (g.input.size() != 2) return nullptr;
   BatchConvolution c;
   c.channels = g.channels / g.group;
   c.outputs = g.outputs / g.group;
@@ -243,6 +251,8 @@ std::unique_ptr<ConvolutionAlgorithm> make_batch_convolution(const ConvolutionGe
     c.pad[a] = g.pad[a];
     c.dilation[a] = g.dilation[a];
   }
+  const BatchConvolutionKernels& k = batch_kernels(c);
+  if (g.images < k.lanes / 2) return nullptr;
   if ((c.x_size() + c.y_size()) * k.max_vectors * k.lanes > kMaxChunkFloats) return nullptr;
   return std::make_unique<BatchAlgorithm>(geometry, c, threads, layer);
 }

@@ -47,6 +47,8 @@ std::vector<Problem> problems() {
     list.push_back({name + "groups and strides", geometry(images, 6, 8, 2, {9, 8}, {3, 2}, {2, 3}, {1, 0}, {1, 1})});
     list.push_back({name + "dilation", geometry(images, 3, 5, 1, {9, 10}, {3, 3}, {1, 2}, {2, 1}, {2, 2})});
     list.push_back({name + "1x1 by 2", geometry(images, 5, 13, 1, {5, 5}, {1, 1}, {2, 2}, {0, 0}, {1, 1})});
+    list.push_back({name + "five wide", geometry(images, 9, 11, 1, {10, 9}, {3, 5}, {2, 1}, {1, 2}, {1, 1})});
+    list.push_back({name + "five wide, groups", geometry(images, 16, 18, 2, {11, 8}, {2, 5}, {1, 1}, {0, 1}, {3, 1})});
     list.push_back({name + "16 to 32", geometry(images, 16, 32, 1, {6, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1})});
   }
   return list;
@@ -184,7 +186,8 @@ TEST_CASE("maxima taken along are those of the whole convolution, and so are the
   const ConvolutionGeometry strided = geometry(35, 3, 7, 1, {9, 9}, {3, 3}, {2, 2}, {0, 0}, {1, 1});
   const ConvolutionGeometry odd = geometry(35, 3, 7, 1, {9, 9}, {3, 3}, {1, 1}, {0, 0}, {1, 1});
   CHECK_FALSE(make_batch_convolution(odd, 1, "l")->take_maxima(true));
-  for (const ConvolutionGeometry& g : {plain, grouped, strided}) {
+  const ConvolutionGeometry five_wide = geometry(40, 16, 20, 2, {8, 12}, {5, 5}, {1, 1}, {0, 0}, {1, 1});
+  for (const ConvolutionGeometry& g : {plain, grouped, strided, five_wide}) {
     Random random(7);
     const std::vector<float> x = random_values(g.images * g.input_count(), random);
     const std::vector<float> w = random_values(g.outputs * g.rows() / g.group, random);

@@ -12,6 +12,8 @@ import sys
 import time
 
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads slow down where cores are shared
+if __name__ == "__main__" and len(sys.argv) > 4:
+    os.environ["OPENBLAS_NUM_THREADS"] = sys.argv[4]  # threads of its own, of which torch.set_num_threads knows nothing
 
 import torch
 from torch import nn

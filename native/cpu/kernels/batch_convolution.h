@@ -1,9 +1,9 @@
-// Convolution with the batch innermost: a chunk of images is turned into (vector, point, channel, image in vector), so that
-// every weight meets whole vectors of images and no column matrix is needed. Two-dimensional, any stride, padding and
-// dilation.
+// Convolution with the batch innermost: a chunk of images is turned around so that every weight meets whole vectors of
+// images and no column matrix is needed. Two-dimensional, any stride, padding and dilation.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace olmp {
 
@@ -17,7 +17,7 @@ struct BatchConvolution {
   int stride[2] = {0, 0};
   int pad[2] = {0, 0};
   int dilation[2] = {0, 0};
-  // Where a tap and channel reads, (tap, channel), in floats from the window's corner.
+  // Where a channel and tap reads, (channel, tap), in floats from the window's corner.
   const std::int32_t* offsets = nullptr;
 
   int padded(int axis) const { return input[axis] + 2 * pad[axis]; }
@@ -27,30 +27,46 @@ struct BatchConvolution {
   std::int64_t y_size() const { return static_cast<std::int64_t>(output[0]) * output[1] * outputs; }
 };
 
-// Arrays of a chunk are (vector, point, plane, image), `vectors` of them; a plane is a channel or an output.
+// What kernels want of their caller, in floats.
+struct BatchLayout {
+  std::int64_t x = 0;       // per image of a chunk
+  std::int64_t x_line = 0;  // per image, from a row of x to the next
+  std::int64_t forward_weights = 0;
+  std::int64_t backward_weights = 0;
+  std::int64_t scratch = 0;
+};
+
+// Arrays of a chunk: x is (vector, channel, padded point, image in vector), so that what a weight's gradient reads of
+// a channel stays in the first-level cache; all others are (vector, point, plane, image in vector), a plane being a
+// channel or an output.
 struct BatchConvolutionKernels {
   int lanes = 0;        // images per vector
   int max_vectors = 0;  // per chunk; chunks hold 1 or max_vectors
 
-  // Weights packed for `rows` x taps x `depth` products: see pack_rows. Sizes in floats.
-  std::int64_t (*packed_size)(int rows, int taps, int depth);
-  // weights (outputs, channels, taps) -> tiles of outputs, each (tap, channel, output in tile).
-  void (*pack_forward)(const BatchConvolution& c, const float* weights, float* packed);
+  BatchLayout (*layout)(const BatchConvolution& c);
+  std::vector<std::int32_t> (*offsets)(const BatchConvolution& c);  // BatchConvolution's
+  // weights (outputs, channels, taps) -> tiles of outputs, each (channel, tap, output in tile).
+  void (*pack_forward)(const BatchConvolution& c, const float* weights, float* scratch, float* packed);
   // -> tiles of channels, each (tap, output, channel in tile).
-  void (*pack_backward)(const BatchConvolution& c, const float* weights, float* packed);
+  void (*pack_backward)(const BatchConvolution& c, const float* weights, float* scratch, float* packed);
 
-  // `images` planes sets (planes, points), `image_stride` apart -> chunk, its points with the padding around them. The
-  // border is left as it is (zero); images beyond `images` become 0.
-  void (*gather)(const float* from, std::int64_t image_stride, int images, int vectors, int planes, const int size[2],
-                 const int pad[2], float* to);
+  // `images` sets of planes, `image_stride` apart -> chunk; images beyond `images` become 0. The border of x is left as it
+  // is (zero).
+  void (*gather_x)(const BatchConvolution& c, const float* from, std::int64_t image_stride, int images, int vectors,
+                   float* scratch, float* to);
+  void (*gather_y)(const float* from, std::int64_t image_stride, int images, int vectors, int planes, std::int64_t points,
+                   float* to);
   // The chunk's first `images` images -> planes sets; no border.
   void (*scatter)(const float* from, int planes, std::int64_t points, float* to, std::int64_t image_stride, int images);
 
-  void (*forward)(const BatchConvolution& c, int vectors, const float* x, const float* packed, const float* bias, float* y);
+  void (*forward)(const BatchConvolution& c, int vectors, const float* x, const float* packed, const float* bias,
+                  float* scratch, float* y);
   // dx without border
-  void (*backward_data)(const BatchConvolution& c, int vectors, const float* dy, const float* packed, float* dx);
+  void (*backward_data)(const BatchConvolution& c, int vectors, const float* dy, const float* packed, float* scratch,
+                        float* dx);
   // dw = beta * dw + the chunk's gradient; dw (outputs, channels * taps)
-  void (*backward_weights)(const BatchConvolution& c, int vectors, const float* x, const float* dy, float beta, float* dw);
+  void (*backward_weights)(const BatchConvolution& c, int vectors, const float* x, const float* dy, float beta,
+                           float* scratch, float* dw);
   // db[o] += sum of dy
   void (*backward_bias)(const BatchConvolution& c, int vectors, const float* dy, float* db);
 
