@@ -103,6 +103,11 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
     const { accuracy = 0, referenceAccuracy = 1, images } = result?.validation ?? {}
     expect(images).toBe(2000)
     expect(result?.validation).toMatchObject({ loss: 0.03, against: 'fine-tuned' })
+    const { accuracy: tested = 0, referenceAccuracy: given = 1 } = result ?? {}
+    const tellsRoom = events.some(
+      (event) => event.kind === 'log' && event.text.includes('points better than the given one'),
+    )
+    expect(tellsRoom).toBe(tested - given >= 0.002)
     expect(accuracy).toBeGreaterThanOrEqual(referenceAccuracy - 0.03)
     const front = await readFront(folder.path)
     const smaller = front.filter(({ kept }) => kept < (result?.sparsity.kept ?? 0))
