@@ -267,7 +267,7 @@ export interface Session {
 
   // --- state
   /** Everything that decides the future of the session (parameters, history, masks, moments, rates, generators, data
-   *  positions, loaded batch, iteration) into one file, fsynced. */
+   *  positions, loaded batch, iteration) into one file, which is the caller's to sync. */
   saveState(file: string): Promise<void>
   loadState(file: string): Promise<void>
 

@@ -15,7 +15,7 @@ import { basename, join } from 'node:path'
 import { AppError } from '../net/errors'
 import type { LoopState } from '../olmp/compress'
 import type { CycleState } from '../olmp/CycleLoop'
-import { isMissing, sha256, syncFolder, writeError, writeSynced } from './durable'
+import { isMissing, sha256, syncFile, syncFolder, writeError, writeSynced } from './durable'
 import { readPromoted } from './promotion'
 import type { JournalPosition } from './RunJournal'
 
@@ -97,6 +97,7 @@ export async function writeCheckpoint(
     await rm(temporary, { recursive: true, force: true })
     await mkdir(temporary)
     await saveState(join(temporary, ENGINE_STATE_FILE))
+    await syncFile(join(temporary, ENGINE_STATE_FILE))
     await writeSynced(join(temporary, LOOP_FILE), loop)
     const files = await Promise.all([ENGINE_STATE_FILE, LOOP_FILE].map((file) => describe(temporary, file)))
     const manifest: Manifest = { formatVersion: 1, files }

@@ -7,23 +7,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "engine/error.h"
 
 namespace olmp {
-namespace {
-
-// Closes a descriptor at the end of a scope.
-struct DescriptorGuard {
-  int descriptor;
-  ~DescriptorGuard() {
-    if (descriptor >= 0) ::close(descriptor);
-  }
-};
-
-}  // namespace
-
 InputFile::InputFile(std::string path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor_ < 0) {
@@ -85,15 +72,11 @@ void OutputFile::write(const void* from, std::size_t bytes) {
 }
 
 void OutputFile::commit() {
-  if (::fsync(descriptor_) != 0) fail("syncing the file");
   const int descriptor = descriptor_;
   descriptor_ = -1;
   if (::close(descriptor) != 0) fail("closing the file");
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renaming the file");
   committed_ = true;
-  const std::filesystem::path parent = std::filesystem::absolute(path_).parent_path();
-  const DescriptorGuard folder{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.descriptor < 0 || ::fsync(folder.descriptor) != 0) fail("syncing the folder");
 }
 
 }  // namespace olmp

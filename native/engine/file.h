@@ -26,8 +26,8 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
-// Writes beside the file under a temporary name; commit() syncs it, gives it its name and syncs the folder. Without
-// commit() nothing is left behind. Throws Error("write-failed").
+// Writes beside the file under a temporary name; commit() gives it its name. Without commit() nothing is left behind. Whoever
+// needs it after a power failure syncs it: a run does that while it trains on. Throws Error("write-failed").
 class OutputFile {
  public:
   explicit OutputFile(std::string path);
