@@ -2,7 +2,7 @@
 // docs/performance.md and keeps the numbers in .cache/bench.
 //
 //   npm run bench                        everything
-//   npm run bench -- step search         only these: step, frozen, search, scale, run
+//   npm run bench -- step search         only these: step, frozen, search, scale, wide, run
 //   npm run bench -- run --iterations 2000
 //   npm run bench -- step --rounds 5     how often ours and theirs take turns
 import { spawnSync } from 'node:child_process'

@@ -96,16 +96,16 @@ class Chain {
 
 }  // namespace
 
-nlohmann::json lenet5_graph(int batch) {
+nlohmann::json lenet5_graph(int batch, int width) {
   return Chain("LeNet-5", {batch, 1, 28, 28})
-      .convolution("conv1", 20, 5, 1, 0, 1).pooling("pool1", 2, 2)
-      .convolution("conv2", 50, 5, 1, 0, 1).pooling("pool2", 2, 2)
-      .inner_product("ip1", 500).relu("relu1").inner_product("ip2", 10).loss();
+      .convolution("conv1", 20 * width, 5, 1, 0, 1).pooling("pool1", 2, 2)
+      .convolution("conv2", 50 * width, 5, 1, 0, 1).pooling("pool2", 2, 2)
+      .inner_product("ip1", 500 * width).relu("relu1").inner_product("ip2", 10).loss();
 }
 
-nlohmann::json lenet300_graph(int batch) {
+nlohmann::json lenet300_graph(int batch, int width) {
   return Chain("LeNet-300-100", {batch, 1, 28, 28})
-      .inner_product("ip1", 300).relu("relu1").inner_product("ip2", 100).relu("relu2").inner_product("ip3", 10).loss();
+      .inner_product("ip1", 300 * width).relu("relu1").inner_product("ip2", 100 * width).relu("relu2").inner_product("ip3", 10).loss();
 }
 
 nlohmann::json caffenet_graph(int batch) {

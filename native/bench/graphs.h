@@ -6,8 +6,9 @@
 
 namespace olmp {
 
-nlohmann::json lenet5_graph(int batch);
-nlohmann::json lenet300_graph(int batch);
+// `width`: of every hidden layer, times that of the net.
+nlohmann::json lenet5_graph(int batch, int width = 1);
+nlohmann::json lenet300_graph(int batch, int width = 1);
 nlohmann::json caffenet_graph(int batch);
 
 }  // namespace olmp

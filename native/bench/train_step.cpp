@@ -1,4 +1,4 @@
-// Times one training step: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [device]. On the CPU layer by
+// Times one training step: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [device] [width]. On the CPU layer by
 // layer, on cuda or cuda-tf32 as a whole, 64 steps at a time. Prints medians and minima in microseconds.
 #include <algorithm>
 #include <chrono>
@@ -111,11 +111,12 @@ int main(int argc, char** argv) {
   const int threads = argc > 3 ? std::atoi(argv[3]) : 1;
   const int repetitions = argc > 4 ? std::atoi(argv[4]) : 100;
   const std::string device = argc > 5 ? argv[5] : "cpu";
-  if (batch < 1 || threads < 1 || repetitions < 1 || !is_bench_device(device)) {
-    std::fprintf(stderr, "usage: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [cpu|cuda|cuda-tf32]\n");
+  const int width = argc > 6 ? std::atoi(argv[6]) : 1;
+  if (batch < 1 || threads < 1 || repetitions < 1 || width < 1 || !is_bench_device(device)) {
+    std::fprintf(stderr, "usage: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [cpu|cuda|cuda-tf32] [width]\n");
     return 2;
   }
   const nlohmann::json graph =
-      net == "lenet300" ? lenet300_graph(batch) : net == "caffenet" ? caffenet_graph(batch) : lenet5_graph(batch);
+      net == "lenet300" ? lenet300_graph(batch, width) : net == "caffenet" ? caffenet_graph(batch) : lenet5_graph(batch, width);
   return device == "cpu" ? run(graph, threads, repetitions) : run_on_device(graph, device, threads, repetitions);
 }

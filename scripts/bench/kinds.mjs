@@ -101,4 +101,24 @@ async function scale(context) {
   return rows
 }
 
-export const kinds = { step, frozen, search, scale }
+/** How the time of a step goes with the size of the net. */
+async function wide(context) {
+  const rows = []
+  for (const net of ['lenet300', 'lenet5']) {
+    for (const width of [1, 2, 4]) {
+      for (const threads of threadCounts().slice(0, 2)) {
+        const args = [net, 64, threads, Math.max(5, Math.round(repetitions[net] / (2 * width * width)))]
+        const times = await against(
+          context,
+          () => runOurs('train_step', [...args, 'cpu', width]),
+          ['wide', ...args, width],
+          [['whole step', 'step']],
+        )
+        rows.push(...withLabel(labelled(net, 64, threads, { width }), times))
+      }
+    }
+  }
+  return rows
+}
+
+export const kinds = { step, frozen, search, scale, wide }

@@ -6,7 +6,10 @@ const titles = {
   frozen: 'A training step on frozen masks',
   search: 'Evaluating a population of masked nets, per candidate',
   scale: 'Batch and threads',
+  wide: 'Nets as they grow',
 }
+/** Of what is measured, beside the net, its batch and the threads. */
+const ownColumns = { search: ['kept'], wide: ['width'] }
 const milliseconds = (micros) => (micros / 1000).toPrecision(3)
 const times = (value) => `${value.toFixed(2)}x`
 const share = (value) => `${Math.round(100 * value)}%`
@@ -18,15 +21,15 @@ export function table(head, rows) {
 
 /** `rows` as in kinds.mjs. Times in ms: the median, the minimum behind it. */
 export function comparison(kind, rows) {
-  const kept = kind === 'search'
-  const head = ['net', 'batch', 'threads', ...(kept ? ['kept'] : []), 'part']
+  const own = ownColumns[kind] ?? []
+  const head = ['net', 'batch', 'threads', ...own, 'part']
   head.push('ours, ms (min)', 'spread', 'PyTorch, ms (min)', 'spread', 'ratio', 'of minima', 'per second')
   const cell = ({ median, min }) => `${milliseconds(median)} (${milliseconds(min)})`
-  const body = rows.map(({ net, batch, threads, kept: of, part, ours, peer, ratio, ratioOfMinima }) => [
+  const body = rows.map(({ net, batch, threads, part, ours, peer, ratio, ratioOfMinima, ...more }) => [
     net,
     batch,
     threads,
-    ...(kept ? [of] : []),
+    ...own.map((name) => more[name]),
     part,
     cell(ours),
     share(ours.spread),

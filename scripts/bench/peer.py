@@ -1,6 +1,6 @@
 """PyTorch doing the work of native/bench: peer.py step|frozen|search NET BATCH THREADS REPETITIONS [share kept].
 peer.py searches NET BATCH THREADS REPETITIONS FILE: generations of a real search, as a JSON list of the shares that each
-candidate keeps.
+candidate keeps. peer.py wide NET BATCH THREADS REPETITIONS WIDTH: the step of a net whose hidden layers are WIDTH times as wide.
 
 NET is lenet5, lenet300 or caffenet. Prints one JSON object of {what: {"median": us, "min": us}}; of a search, per
 candidate. Memory formats that PyTorch offers for convolutions are tried first, and the fastest is timed.
@@ -26,14 +26,16 @@ def pool(size):
     return nn.MaxPool2d(size, 2, ceil_mode=True)
 
 
-def network(name):
-    """The net and the shape of one input."""
+def network(name, width=1):
+    """The net, its hidden layers `width` times as wide, and the shape of one input."""
     if name == "lenet300":
-        layers = [nn.Linear(784, 300), nn.ReLU(True), nn.Linear(300, 100), nn.ReLU(True), nn.Linear(100, 10)]
+        first, second = 300 * width, 100 * width
+        layers = [nn.Linear(784, first), nn.ReLU(True), nn.Linear(first, second), nn.ReLU(True), nn.Linear(second, 10)]
         return nn.Sequential(*layers), (784,)
     if name == "lenet5":
-        layers = [nn.Conv2d(1, 20, 5), pool(2), nn.Conv2d(20, 50, 5), pool(2), nn.Flatten()]
-        layers += [nn.Linear(800, 500), nn.ReLU(True), nn.Linear(500, 10)]
+        first, second, units = 20 * width, 50 * width, 500 * width
+        layers = [nn.Conv2d(1, first, 5), pool(2), nn.Conv2d(first, second, 5), pool(2), nn.Flatten()]
+        layers += [nn.Linear(16 * second, units), nn.ReLU(True), nn.Linear(units, 10)]
         return nn.Sequential(*layers), (1, 28, 28)
     layers = [nn.Conv2d(3, 96, 11, 4), nn.ReLU(True), pool(3), nn.LocalResponseNorm(5)]
     layers += [nn.Conv2d(96, 256, 5, 1, 2, groups=2), nn.ReLU(True), pool(3), nn.LocalResponseNorm(5)]
@@ -67,9 +69,9 @@ def summary(samples, warmup, divisor=1):
     return {"median": rest[len(rest) // 2] / divisor, "min": rest[0] / divisor}
 
 
-def train(name, batch, repetitions, memory_format, share=None):
+def train(name, batch, repetitions, memory_format, share=None, width=1):
     """Forward, backward, update. With `share` on fixed masks, pruned weights kept at zero after each update."""
-    net, shape = network(name)
+    net, shape = network(name, width)
     data, label = torch.rand(batch, *shape), torch.randint(0, 10, (batch,))
     if data.dim() == 4:
         net, data = net.to(memory_format=memory_format), data.contiguous(memory_format=memory_format)
@@ -175,11 +177,12 @@ def main(kind, name, batch, threads, repetitions, share=None):
     if kind == "searches":
         with open(share) as file:
             return evaluations(name, batch, repetitions, json.load(file))
+    width = int(share) if kind == "wide" else 1
     share = float(share) if kind == "frozen" else None
     formats = [torch.contiguous_format] if name == "lenet300" else [torch.contiguous_format, torch.channels_last]
     trial = max(2, repetitions // 10)
-    best = min(formats, key=lambda format: train(name, batch, trial, format, share)["step"]["min"])
-    return train(name, batch, repetitions, best, share)
+    best = min(formats, key=lambda format: train(name, batch, trial, format, share, width)["step"]["min"])
+    return train(name, batch, repetitions, best, share, width)
 
 
 if __name__ == "__main__":
