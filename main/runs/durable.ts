@@ -69,17 +69,16 @@ export function writeError(error: unknown, file: string): unknown {
 /** Makes a folder's entries (names, renames) durable. Windows has no such call and needs none. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await sync(folder, 'r')
 }
 
 /** Makes what was written to a file durable. */
 export async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r+')
+  await sync(file, 'r+')
+}
+
+async function sync(path: string, flags: string): Promise<void> {
+  const handle = await open(path, flags)
   try {
     await handle.sync()
   } finally {

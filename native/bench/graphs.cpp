@@ -105,7 +105,8 @@ nlohmann::json lenet5_graph(int batch, int width) {
 
 nlohmann::json lenet300_graph(int batch, int width) {
   return Chain("LeNet-300-100", {batch, 1, 28, 28})
-      .inner_product("ip1", 300 * width).relu("relu1").inner_product("ip2", 100 * width).relu("relu2").inner_product("ip3", 10).loss();
+      .inner_product("ip1", 300 * width).relu("relu1").inner_product("ip2", 100 * width).relu("relu2")
+      .inner_product("ip3", 10).loss();
 }
 
 nlohmann::json caffenet_graph(int batch) {

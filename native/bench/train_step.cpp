@@ -1,5 +1,5 @@
-// Times one training step: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [device] [width]. On the CPU layer by
-// layer, on cuda or cuda-tf32 as a whole, 64 steps at a time. Prints medians and minima in microseconds.
+// Times one training step: train_step [lenet5|lenet300|caffenet] [batch] [threads] [repetitions] [device] [width]. On the
+// CPU layer by layer, on cuda or cuda-tf32 as a whole, 64 steps at a time. Prints medians and minima in microseconds.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

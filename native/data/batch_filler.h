@@ -2,6 +2,7 @@
 // reading thread to the one that trains.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -16,7 +17,9 @@ class BatchFiller {
 
   // Fixes what every datum must be like. Throws as Transformer::set_first.
   void set_first(const Datum& datum, const DatumPlace& place);
-  const Transformer& transformer() const { return transformer_; }
+  // (C, H, W) of an item, decoded, before cropping and after it.
+  const std::array<int, 3>& datum_shape() const { return transformer_.first_shape(); }
+  Shape item_shape() const;
 
   // Item i; those before it are there. Throws as Transformer::apply.
   void put(const Datum& datum, const DatumPlace& place, Random& random, std::size_t i, Batch& batch);

@@ -61,15 +61,12 @@ class SampledReader final : public BatchReader {
     parse_datum(entry.value, {reader_.file(), entry.key}, datum_);
     filler_.set_first(datum_, {reader_.file(), entry.key});
     const auto described = params.find("datum_shape");
-    if (described != params.end() && described->get<std::array<int, 3>>() != filler_.transformer().first_shape()) {
+    if (described != params.end() && described->get<std::array<int, 3>>() != filler_.datum_shape()) {
       throw Error("shape-mismatch", "the datums do not have the shape that the net was made for", reader_.file());
     }
   }
 
-  Shape item_shape() const override {
-    const auto& shape = filler_.transformer().output_shape();
-    return {shape.begin(), shape.end()};
-  }
+  Shape item_shape() const override { return filler_.item_shape(); }
   std::uint64_t entries() const override {
     return part_.augmented ? count_ * static_cast<std::uint64_t>(part_.augmentation.copies) : count_;
   }
@@ -170,7 +167,7 @@ class SampledReader final : public BatchReader {
   }
 
   void make_copies(const std::atomic<bool>& stopping) {
-    copy_shape_ = filler_.transformer().first_shape();
+    copy_shape_ = filler_.datum_shape();
     copy_size_ = static_cast<std::size_t>(copy_shape_[0]) * static_cast<std::size_t>(copy_shape_[1]) *
                  static_cast<std::size_t>(copy_shape_[2]);
     const auto copies = static_cast<std::uint64_t>(part_.augmentation.copies);

@@ -30,15 +30,12 @@ class OrderedReader final : public BatchReader {
     parse_datum(first.value, {reader_.file(), first.key}, datum_);
     filler_.set_first(datum_, {reader_.file(), first.key});
     const auto described = params.find("datum_shape");
-    if (described != params.end() && described->get<std::array<int, 3>>() != filler_.transformer().first_shape()) {
+    if (described != params.end() && described->get<std::array<int, 3>>() != filler_.datum_shape()) {
       throw Error("shape-mismatch", "the datums do not have the shape that the net was made for", reader_.file());
     }
   }
 
-  Shape item_shape() const override {
-    const auto& shape = filler_.transformer().output_shape();
-    return {shape.begin(), shape.end()};
-  }
+  Shape item_shape() const override { return filler_.item_shape(); }
   std::uint64_t entries() const override { return reader_.entries(); }
   DataSourceState state() const override { return {position_, 0, random_.state()}; }
 

@@ -11,6 +11,7 @@
 #include "engine/error.h"
 
 namespace olmp {
+
 InputFile::InputFile(std::string path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor_ < 0) {

@@ -80,6 +80,9 @@ async function search(context) {
   return rows
 }
 
+const wholeStep = (context, args, peerArgs) =>
+  against(context, () => runOurs('train_step', args), peerArgs, [['whole step', 'step']])
+
 /** Beside the ratios: how the time of a step goes with the batch and the threads. */
 async function scale(context) {
   const rows = []
@@ -88,12 +91,7 @@ async function scale(context) {
       for (const threads of threadCounts()) {
         const reps = Math.max(5, Math.round((repetitions[net] * 32) / batch))
         const args = [net, batch, threads, reps]
-        const times = await against(
-          context,
-          () => runOurs('train_step', args),
-          ['step', ...args],
-          [['whole step', 'step']],
-        )
+        const times = await wholeStep(context, args, ['step', ...args])
         rows.push(...withLabel(labelled(net, batch, threads), times))
       }
     }
@@ -108,12 +106,7 @@ async function wide(context) {
     for (const width of [1, 2, 4]) {
       for (const threads of threadCounts().slice(0, 2)) {
         const args = [net, 64, threads, Math.max(5, Math.round(repetitions[net] / (2 * width * width)))]
-        const times = await against(
-          context,
-          () => runOurs('train_step', [...args, 'cpu', width]),
-          ['wide', ...args, width],
-          [['whole step', 'step']],
-        )
+        const times = await wholeStep(context, [...args, 'cpu', width], ['wide', ...args, width])
         rows.push(...withLabel(labelled(net, 64, threads, { width }), times))
       }
     }
