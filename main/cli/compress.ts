@@ -172,7 +172,7 @@ function validationLine({ validation }: RunResult): string[] {
   if (validation === undefined) return []
   const { accuracy, referenceAccuracy, images, loss, against } = validation
   const rule = loss === undefined ? '' : `, at most ${points(loss)} points below`
-  const whose = against === 'fine-tuned' ? 'the whole net fine-tuned without them' : 'the given net'
+  const whose = against === 'fine-tuned' ? 'the given net fine-tuned without them' : 'the given net'
   return [
     `Accuracy ${percent(accuracy)} on ${integer(images)} training images held out, by which it was chosen ` +
       `(standard error ${points(standardError(accuracy, images))} points)${rule} the reference's ` +

@@ -86,6 +86,9 @@ export interface Validation {
   images: number
   /** Of the session's net on them, 0..1. */
   accuracy: () => Promise<number>
+  /** Of the given net fine-tuned without them on the images as they are, where the session's is fine-tuned on copies of them;
+   *  its promise gives null where the run is to stop in the meantime. null: the session's is that net. */
+  fineTuned: (() => Promise<number | null>) | null
 }
 
 export interface CycleLoopOptions {
@@ -173,6 +176,8 @@ export class CycleLoop {
     await this.prepare()
     while (!this.stopping && this.chosen === null) {
       if (this.segment !== null) await this.train(this.segment)
+      else if (this.validationWithoutReference !== null)
+        await this.takeReference(this.validationWithoutReference)
       else if (!(await this.beginCycle())) await this.choose()
     }
     await this.checkpoint()
@@ -411,20 +416,31 @@ export class CycleLoop {
     this.told.onFront(record)
     const before = this.baseRecord()
     this.base = iteration
-    if (this.cycle === 0) this.takeReference(record)
+    if (this.cycle === 0) this.doubtGiven(record)
     else await this.judge(record, before)
   }
 
-  /** The whole net, fine-tuned without the images held out, is what the goal compares with where it asks for that; and where
-   *  that net fails the goal itself, which tells that the given one has learnt those images by heart. */
-  private takeReference(record: FrontRecord): void {
-    const { validation, settings } = this.options
-    if (validation === null || record.validationAccuracy === null) return
-    const seen = !this.answers(record)
-    if (this.against === 'given' && !seen) return
+  /** A whole net that fails the goal itself tells that the given one has learnt the images held out by heart. */
+  private doubtGiven(record: FrontRecord): void {
+    if (this.against === 'fine-tuned' || this.answers(record)) return
     this.against = 'fine-tuned'
-    this.reference = record.validationAccuracy
-    this.told.fineTuned(this.reference, validation.images, seen && settings.goal.kind === 'accuracy')
+    this.reference = null
+    this.told.learntByHeart()
+  }
+
+  /** Where the goal needs a net to compare with that is not known yet. */
+  private get validationWithoutReference(): Validation | null {
+    const { validation } = this.options
+    return this.against === 'fine-tuned' && this.reference === null ? validation : null
+  }
+
+  private async takeReference({ fineTuned, images }: Validation): Promise<void> {
+    const own = this.front[0].validationAccuracy
+    this.told.fineTuningReference(this.session.iteration, this.place())
+    this.reference = fineTuned === null ? own : await this.timed('train', fineTuned)
+    if (this.reference === null) return
+    this.told.fineTuned(this.reference, images)
+    await this.checkpoint()
   }
 
   /** A net that fails the goal of an accuracy is given up for smaller steps from the smallest that answers it, as long as

@@ -67,19 +67,28 @@ export class CycleReport {
     const seen = 'It may have been trained on them, which makes it look better than it is'
     const instead =
       against === 'given'
-        ? '; --against fine-tuned compares with the whole net fine-tuned without them'
-        : ': the goal compares with the whole net fine-tuned without them, which comes first'
+        ? '; --against fine-tuned compares with it fine-tuned without them'
+        : ': the goal compares with it fine-tuned without them, which comes first'
     this.log(`${own} ${seen}${instead}`)
   }
 
-  /** The whole net, trained on without the validation images, is what the goal compares with. `instead`: of the given one,
-   *  because that one has learnt them by heart. */
-  fineTuned(accuracy: number, images: number, instead: boolean): void {
-    this.log(`The whole net fine-tuned without them has ${percent(accuracy)}${noise(accuracy, images)}`)
-    if (!instead) return
+  /** The whole net fails the goal of an accuracy itself. */
+  learntByHeart(): void {
     this.log(
-      'It fails the goal itself: the given net has learnt the images held out by heart. The goal compares with the ' +
-        'fine-tuned net from here on',
+      'The whole net fine-tuned without them fails the goal itself: the given net has learnt the images held out by heart. ' +
+        'The goal compares with that net fine-tuned without them from here on',
+    )
+  }
+
+  fineTuningReference(iteration: number, { of }: CyclePlace): void {
+    this.phase('Fine-tuning the given net to compare with', iteration, { number: 0, of, step: 'fine-tuning' })
+  }
+
+  /** What the goal compares with. */
+  fineTuned(accuracy: number, images: number): void {
+    this.log(
+      'The given net fine-tuned without them, on the images as they are, has ' +
+        `${percent(accuracy)}${noise(accuracy, images)}: the goal compares with that`,
     )
   }
 

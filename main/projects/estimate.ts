@@ -70,7 +70,10 @@ const testShare = 0.3
 /** Of a compression in cycles of a net of so many prunable parameters, as if nothing were found dead on the way. */
 export function estimateCycles(settings: CycleSettings, parameters: number, costs: RunCosts): RunEstimate {
   const cycles = plannedCycles(settings, parameters, parameters)
-  const fineTuning = settings.fineTune?.iterations ?? 0
+  const { goal, augmentation, fineTune } = settings
+  // what a goal of accuracy compares with is fine-tuned beside what is fine-tuned on copies
+  const fineTunings = goal.kind === 'accuracy' && augmentation !== null ? 2 : 1
+  const fineTuning = fineTunings * (fineTune?.iterations ?? 0)
   const steps = cycles.reduce(
     (sum, step) =>
       sum +
@@ -87,7 +90,7 @@ export function estimateCycles(settings: CycleSettings, parameters: number, cost
   const perGrowth = (settings.growth?.batches ?? 0) * costs.trainMs * openStepShare
   const perPruning = perScore + (settings.score === 'fisher' ? 0 : perSplit)
   const searchSeconds = (scores * perPruning + growths * perGrowth) / 1000
-  const validated = settings.goal.kind === 'accuracy' ? 2 : 1
+  const validated = goal.kind === 'accuracy' ? 2 : 1
   const testSeconds = ((2 + cycles.length * validated * testShare) * costs.testMs) / 1000
   return {
     seconds: trainSeconds + searchSeconds + testSeconds,

@@ -170,22 +170,20 @@ class Runner {
   }
 
   private async open(): Promise<OpenedModel> {
-    const { source, settings, threads, device, tf32 } = this.request
     this.phase('preparing', 'Opening the model')
-    const opened = await openModel(source, {
-      addon: this.deps.addon,
-      cacheFolder: this.deps.cacheFolder,
-      mnistFolder: this.deps.mnistFolder,
-      threads,
-      device,
-      tf32,
-      ...settingsOptions(settings),
-      onProgress: (text) =>
-        this.emit({ kind: 'phase', phase: 'preparing', text, iteration: 0, iterations: this.total }),
-    })
+    const opened = await this.openBy(this.request.settings, (text) =>
+      this.emit({ kind: 'phase', phase: 'preparing', text, iteration: 0, iterations: this.total }),
+    )
     for (const { level, message } of opened.model.notes) this.log(message, level)
     for (const { level, text } of memoryLines(opened, batchOf)) this.log(text, level)
     return opened
+  }
+
+  private openBy(settings: RunSettings, onProgress?: (text: string) => void): Promise<OpenedModel> {
+    const { addon, cacheFolder, mnistFolder } = this.deps
+    const { source, threads, device, tf32 } = this.request
+    const options = { addon, cacheFolder, mnistFolder, threads, device, tf32, onProgress }
+    return openModel(source, { ...options, ...settingsOptions(settings) })
   }
 
   private requirePossible({ train, test, session }: OpenedModel): void {
@@ -276,8 +274,12 @@ class Runner {
       const compressor = new Compressor({ ...common, settings, state: ofLoop(state) })
       return Object.assign(compressor, { close: async () => undefined })
     }
-    const engine = { addon: this.deps.addon, device, tf32, threads }
-    const around = await cycleSurroundings(opened, settings, this.folder.path, engine)
+    const { addon, signal } = this.deps
+    const around = await cycleSurroundings(opened, settings, this.folder.path, {
+      engine: { addon, device, tf32, threads },
+      reopen: (plain) => this.openBy(plain),
+      signal,
+    })
     this.validationImages = around.validation?.images ?? null
     const loop = new CycleLoop({ ...common, ...around, settings, state: ofCycles(state) })
     return Object.assign(loop, { close: around.close })

@@ -33,7 +33,7 @@ export const en = {
     validationLoss: (points: string) => `chosen as the smallest at most ${points} points below it`,
     against: {
       given: 'the given net, which may have seen them',
-      'fine-tuned': 'the whole net fine-tuned without them',
+      'fine-tuned': 'the given net fine-tuned without them',
     },
     time: 'Time',
     timeDetail: (train: string, search: string, test: string) =>

@@ -34,7 +34,7 @@ export const zhCN: ReportTexts = {
     validationLoss: (points) => `所选为比它最多低 ${points} 个百分点的最小网络`,
     against: {
       given: '所给网络，它可能见过这些图像',
-      'fine-tuned': '在其余图像上微调后的完整网络',
+      'fine-tuned': '在其余图像上微调后的所给网络',
     },
     time: '用时',
     timeDetail: (train, search, test) => `训练 ${train}，搜索 ${search}，测试 ${test}`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { CycleLoop, type CycleCheckpoint } from '../../../main/olmp/CycleLoop'
+import { CycleLoop, type CycleCheckpoint, type Validation } from '../../../main/olmp/CycleLoop'
 import { cycleProblems } from '../../../main/olmp/cycleProblems'
 import { augmentable, cycleRule, type CycleFacts } from '../../../main/olmp/cycleRule'
 import { iterationsOf, nextCycle, plannedCycles, segmentRates } from '../../../main/olmp/cycleSchedule'
@@ -67,8 +67,15 @@ function prepare(
     from,
     interval = 0,
     validate = null,
+    fineTuned = null,
     statistics = [],
-  }: { from?: Trial; interval?: number; validate?: Validate | null; statistics?: number[] } = {},
+  }: {
+    from?: Trial
+    interval?: number
+    validate?: Validate | null
+    fineTuned?: Validation['fineTuned']
+    statistics?: number[]
+  } = {},
 ): Trial {
   const saved = from?.saved ?? new Map<string, string>()
   const kept = from?.kept ?? new Map<number, string>()
@@ -105,7 +112,7 @@ function prepare(
         session.iteration = iteration
       },
     },
-    validation: validate === null ? null : { images: 100, accuracy: () => validate(session) },
+    validation: validate === null ? null : { images: 100, accuracy: () => validate(session), fineTuned },
     state: from?.points.at(-1)?.state,
   })
   return { session, loop, events, points, saved, kept }
@@ -262,10 +269,30 @@ describe('CycleLoop', () => {
       'the smallest net that loses at most 1.00 points of accuracy on 100 training images',
     )
     expect(said).toContain('The given net has 100.00% on the images held out (standard error 0.00 points)')
-    expect(said).toContain('--against fine-tuned compares with the whole net fine-tuned without them')
-    expect(said).toContain('has 90.00% (standard error 3.00 points)')
+    expect(said).toContain('--against fine-tuned compares with it fine-tuned without them')
+    expect(said).toContain('has 90.00% (standard error 3.00 points): the goal compares with that')
     expect(said).toContain('the given net has learnt the images held out by heart')
     expect(said).toContain('validation accuracy 90.00% (standard error 3.00 points) against 90.00%')
+  })
+
+  it('compares with a net fine-tuned beside the run, and asks for it again where it was stopped meanwhile', async () => {
+    const goal: CycleGoal = { ...within, against: 'fine-tuned' }
+    const validate: Validate = async (session) => ((await keptOf(session)) >= 60 ? 0.95 : 0.85)
+    const first = prepare(settingsOf(goal), {
+      validate,
+      fineTuned: async () => {
+        first.loop.requestStop()
+        return null
+      },
+    })
+    expect(await first.loop.run()).toBe('stopped')
+    expect(first.loop.state()).toMatchObject({ reference: null, chosen: null, cycle: 0 })
+    const second = prepare(settingsOf(goal), { validate, from: first, fineTuned: async () => 0.86 })
+    await second.session.loadState(`${first.points.length}`)
+    expect(await second.loop.run()).toBe('finished')
+    // 0.85 is within a point of 0.86: no net fails, however small
+    expect(second.loop.state()).toMatchObject({ reference: 0.86, against: 'fine-tuned' })
+    expect(second.loop.state().chosen?.kept).toBe(1)
   })
 
   it.each(['fisher', 'thresholds', 'fisher-thresholds'] as const)(

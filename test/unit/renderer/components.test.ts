@@ -67,7 +67,7 @@ describe('FrontCard', () => {
     expect(fineTuned).toContain('The net that answers the goal.')
     expect(fineTuned).toContain('At most 0.20 points below 99.20% on 10,000 training images held out')
     expect(fineTuned).toContain('(standard error of the net’s own: 0.09 points)')
-    expect(fineTuned).toContain('Compared with the whole net fine-tuned without them.')
+    expect(fineTuned).toContain('Compared with the given net fine-tuned without them.')
     app?.unmount()
     expect(shown('given')).toContain('Compared with the given net, which may have seen them.')
   })

@@ -71,7 +71,7 @@ describe.skipIf(addon === null)('the report of a run', () => {
       })
     const text = parse(judged('fine-tuned')).querySelector('.figures')?.textContent?.replace(/\s+/g, ' ')
     expect(text).toContain('on 10,000 training images never trained on; standard error 0.10 points')
-    expect(text).toContain('reference 99.05%, of the whole net fine-tuned without them')
+    expect(text).toContain('reference 99.05%, of the given net fine-tuned without them')
     expect(text).toContain('chosen as the smallest at most 0.10 points below it')
     expect(judged('given')).toContain('of the given net, which may have seen them')
   })

@@ -120,6 +120,38 @@ describe.skipIf(addon === null)('a compression in cycles', () => {
     ).toBe(true)
   })
 
+  it('compares with the given net fine-tuned without copies, and begins that anew where it was stopped in it', async () => {
+    const goal: CycleGoal = { kind: 'accuracy', loss: 0.02, validationImages: 2000, against: 'fine-tuned' }
+    const settings = tinyCycles(goal)
+    const texts = (events: RunEvent[]): string[] =>
+      events.flatMap((event) => (event.kind === 'log' || event.kind === 'phase' ? [event.text] : []))
+    const whole = await create(settings)
+    const events: RunEvent[] = []
+    const validation = (await run(whole, (event) => events.push(event)))?.validation
+    const said = texts(events).find((text) => text.includes('on the images as they are, has'))
+    expect(said).toContain(`${(100 * (validation?.referenceAccuracy ?? 0)).toFixed(2)}%`)
+    // by itself: a run without copies and teacher fine-tunes its own whole net in just that way
+    const plain = await create({ ...settings, augmentation: null, distillation: null })
+    await run(plain)
+    const [first] = await readFront(plain.path)
+    expect(first.validationAccuracy).toBe(validation?.referenceAccuracy)
+    expect((await readFront(whole.path))[0].validationAccuracy).not.toBe(first.validationAccuracy)
+
+    const parts = await create(settings)
+    const abort = new AbortController()
+    const stopped = await run(
+      parts,
+      (event) => {
+        if (event.kind === 'phase' && event.text === 'Fine-tuning the given net to compare with')
+          abort.abort('stopped')
+      },
+      abort.signal,
+    )
+    expect(stopped).toBeNull()
+    expect(await run(await RunFolder.open(parts.path))).toMatchObject({ validation })
+    expect(netsOf(parts)).toEqual(netsOf(whole))
+  })
+
   it('takes the facts that its rule asks for from the folder', async () => {
     const imported = await importModel({ folder: model }, { addon, cacheFolder })
     expect(netFacts(imported)).toEqual({
