@@ -42,8 +42,17 @@ export function nextCycle(
     grown: grows(growth, kept, total) ? Math.round(growth.share * kept) : 0,
     target,
     iterations: isEnd ? Math.max(...stages.map((stage) => stage.iterations)) : iterations,
-    rounds: (hold || target === next) && grows(growth, target, total) ? growth.rounds : 0,
+    rounds: hasRounds(growth, target / total, { hold, asked: target === next }) ? growth.rounds : 0,
   }
+}
+
+function hasRounds(
+  growth: Growth | null,
+  share: number,
+  { hold, asked }: { hold: boolean; asked: boolean },
+): growth is Growth {
+  if (growth === null) return false
+  return (hold && share <= growth.below) || (asked && share <= growth.roundsBelow)
 }
 
 function grows(growth: Growth | null, kept: number, total: number): growth is Growth {
