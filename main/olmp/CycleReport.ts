@@ -81,7 +81,7 @@ export class CycleReport {
   }
 
   fineTuningReference(iteration: number, { of }: CyclePlace): void {
-    this.phase('Fine-tuning the given net to compare with', iteration, { number: 0, of, step: 'fine-tuning' })
+    this.phase('Fine-tuning the given net to compare with', iteration, { number: 0, of, step: 'comparing' })
   }
 
   /** What the goal compares with. */

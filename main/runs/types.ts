@@ -89,12 +89,13 @@ export type LogLevel = 'info' | 'warning' | 'error'
 export type RunPhase = 'preparing' | 'reference' | 'pruning' | 'retraining' | 'finished'
 
 /** A cycle of the pruning phase: a search for rates, and training until the next. Or one of a compression in cycles:
- *  parameters are scored and chosen, then the rest is retrained; 'fine-tuning' comes before the first. */
+ *  parameters are scored and chosen, then the rest is retrained; 'fine-tuning' comes before the first, and 'comparing',
+ *  which trains what a goal of accuracy compares with. */
 export interface RunCycle {
   /** From 1; 0: before the first. */
   number: number
   of: number
-  step: 'searching' | 'training' | 'fine-tuning' | 'scoring' | 'retraining'
+  step: 'searching' | 'training' | 'fine-tuning' | 'comparing' | 'scoring' | 'retraining'
 }
 
 export type RunEvent =
