@@ -20,7 +20,6 @@ const GROWTH = {
   below: real(0, 1),
   share: real(1e-6, 10),
   lastShare: real(1e-6, 10),
-  roundsBelow: real(0, 1),
   perOutput: whole(1),
   batches: whole(2),
   iterations: whole(1),
@@ -74,7 +73,7 @@ export function cycleProblems(value: unknown): SettingProblem[] {
     ...optionalNumber('denseLearningRate', value.denseLearningRate ?? null, TOP.learningRate),
     ...goalProblems(value.goal),
     ...stagesProblems(value.stages),
-    ...optionalGroup('growth', completeGrowth(value.growth ?? null), GROWTH),
+    ...optionalGroup('growth', value.growth ?? null, GROWTH),
     ...group('search', value.search, SEARCH),
     ...optionalGroup('fineTune', value.fineTune, FINE_TUNE),
     ...optionalGroup('augmentation', value.augmentation, AUGMENTATION),
@@ -94,13 +93,8 @@ export function parseCycleSettings(value: unknown): CycleSettings {
 export function completeCycles(
   settings: Omit<CycleSettings, Later> & Partial<Pick<CycleSettings, Later>>,
 ): CycleSettings {
-  const { denseLearningRate = null } = settings
-  return { ...settings, growth: completeGrowth(settings.growth ?? null), denseLearningRate }
-}
-
-/** Settings of before rounds had a limit of their own have that of growth. */
-function completeGrowth<T>(growth: T): T {
-  return isObject(growth) && 'below' in growth ? { roundsBelow: growth.below, ...growth } : growth
+  const { growth = null, denseLearningRate = null } = settings
+  return { ...settings, growth, denseLearningRate }
 }
 
 type Later = 'growth' | 'denseLearningRate'

@@ -42,17 +42,14 @@ export function nextCycle(
     grown: grows(growth, kept, total) ? Math.round(growth.share * kept) : 0,
     target,
     iterations: isEnd ? Math.max(...stages.map((stage) => stage.iterations)) : iterations,
-    rounds: hasRounds(growth, target / total, { hold, asked: target === next }) ? growth.rounds : 0,
+    rounds: growth !== null && (hold || target === next) ? roundsAt(growth, target / total) : 0,
   }
 }
 
-function hasRounds(
-  growth: Growth | null,
-  share: number,
-  { hold, asked }: { hold: boolean; asked: boolean },
-): growth is Growth {
-  if (growth === null) return false
-  return (hold && share <= growth.below) || (asked && share <= growth.roundsBelow)
+/** At a size that keeps this share of all parameters: where more are kept than growth in the cycles is for, the net gains less
+ *  and a round takes longer, and there are fewer by as much. */
+function roundsAt({ below, rounds }: Growth, share: number): number {
+  return Math.floor(rounds * Math.min(1, below / share))
 }
 
 function grows(growth: Growth | null, kept: number, total: number): growth is Growth {

@@ -49,10 +49,8 @@ export interface Growth {
   batches: number
   /** Iterations of training with what came back, before the pruning. */
   iterations: number
-  /** Of a net that has reached a size asked for: growth, and pruning back to the size, so often. */
+  /** Of a net that has reached a size asked for: growth, and pruning back to the size, so often; above `below` fewer. */
   rounds: number
-  /** Where that size is at most this share of all parameters (0..1): larger nets gain little by it, and it takes longer. */
-  roundsBelow: number
   /** Iterations of retraining in each of them; the last one is retrained as any cycle. */
   retraining: number
 }

@@ -43,7 +43,6 @@ function settingsOf(goal: CycleGoal, change: Partial<CycleSettings> = {}): Cycle
 
 const growth: Growth = {
   below: 0.5,
-  roundsBelow: 0.5,
   share: 0.4,
   lastShare: 0.1,
   perOutput: 2,
@@ -466,14 +465,12 @@ describe('the schedule of cycles', () => {
     const end = nextCycle(settings, 21, 100)
     expect(end).toMatchObject({ grown: 8, target: 20, iterations: 20, rounds: 3 })
     expect(end && iterationsOf(end, growth)).toBe(6 + 20 + (6 + 4) + (6 + 4) + (6 + 20))
-    // rounds where nothing comes back in the cycles yet, and on none of their sizes
-    const longer = { ...settings, growth: { ...growth, roundsBelow: 0.8 } }
-    expect(nextCycle({ ...longer, goal: { kind: 'size', kept: [70] } }, 80, 100)).toMatchObject({
-      grown: 0,
-      target: 70,
-      rounds: 3,
-    })
-    expect(nextCycle(longer, 80, 100)).toMatchObject({ target: 56, rounds: 0 })
+    // fewer where nothing comes back in the cycles yet, and none on their way
+    const [dense, denser] = [70, 100].map((size) =>
+      nextCycle({ ...settings, goal: { kind: 'size', kept: [size] } }, size + 10, 150),
+    )
+    expect(dense).toMatchObject({ grown: 0, target: 70, rounds: 3 })
+    expect(denser).toMatchObject({ grown: 0, target: 100, rounds: 2 })
   })
 
   it('makes the same rates in one piece and in two', () => {

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 
 import { experimentSettings } from '../../../main/olmp/presets'
-import { parseRunSettings } from '../../../main/olmp/runSettings'
 import { RunFolder } from '../../../main/runs/RunFolder'
 import { RunLock } from '../../../main/runs/RunLock'
 import type { RunRequest } from '../../../main/runs/types'
@@ -55,21 +54,6 @@ describe('RunFolder', () => {
     writeFileSync(join(run.path, 'run.json'), JSON.stringify(written))
     const reopened = await RunFolder.open(run.path)
     expect(reopened.record.request.settings).toEqual({ ...earlier, growth: null, denseLearningRate: null })
-  })
-
-  it('completes those of a run of before rounds had a limit of their own', async () => {
-    const settings = tinyCycles({ kind: 'size', kept: [100] })
-    const run = await RunFolder.create(join(root, 'rounds'), { ...request, settings })
-    const { roundsBelow, ...growth } = { ...settings.growth }
-    expect(roundsBelow).toBeDefined()
-    const written = { ...run.record, request: { ...request, settings: { ...settings, growth } } }
-    writeFileSync(join(run.path, 'run.json'), JSON.stringify(written))
-    const reopened = await RunFolder.open(run.path)
-    expect(reopened.record.request.settings).toEqual({
-      ...settings,
-      growth: { ...growth, roundsBelow: growth.below },
-    })
-    expect(parseRunSettings({ ...settings, growth })).toEqual(reopened.record.request.settings)
   })
 
   it('lists a run that cannot be read with the reason', async () => {

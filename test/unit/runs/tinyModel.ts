@@ -127,7 +127,6 @@ export const tinyCycles = (goal: CycleGoal, change: Partial<CycleSettings> = {})
   denseLearningRate: null,
   growth: {
     below: 0.7,
-    roundsBelow: 0.7,
     share: 0.2,
     lastShare: 0.1,
     perOutput: 2,
