@@ -435,9 +435,11 @@ export class CycleLoop {
   }
 
   private async takeReference({ fineTuned, images }: Validation): Promise<void> {
-    const own = this.front[0].validationAccuracy
-    this.told.fineTuningReference(this.session.iteration, this.place())
-    this.reference = fineTuned === null ? own : await this.timed('train', fineTuned)
+    if (fineTuned === null) this.reference = this.front[0].validationAccuracy
+    else {
+      this.told.fineTuningReference(this.session.iteration, this.place())
+      this.reference = await this.timed('train', fineTuned)
+    }
     if (this.reference === null) return
     this.told.fineTuned(this.reference, images)
     await this.checkpoint()
