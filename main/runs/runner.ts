@@ -24,6 +24,7 @@ import {
 import { requireCycles } from './cycleNeeds'
 import { cycleSurroundings, resumeCycles } from './cycleRun'
 import { memoryLines } from './gpuMemory'
+import { interruptible } from './interruptible'
 import { loopNet } from './loopNet'
 import { batchOf, openModel, type OpenedModel } from './openModel'
 import type { RunFolder, RunModelSummary } from './RunFolder'
@@ -205,7 +206,8 @@ class Runner {
     this.phase('reference', 'Measuring the reference on the whole test set')
     const net = loopNet(opened)
     await opened.session.rewind('TEST')
-    const values = await this.interruptible(
+    const values = await interruptible(
+      this.deps.signal,
       () => opened.session.cancel(),
       () => opened.session.test(net.testIterations),
     )
@@ -235,7 +237,8 @@ class Runner {
 
   private async compress(opened: OpenedModel, state: State | undefined): Promise<RunResult | null> {
     const loop = await this.createLoop(opened, state)
-    const outcome = await this.interruptible(
+    const outcome = await interruptible(
+      this.deps.signal,
       () => loop.requestStop(),
       () => loop.run(),
     ).finally(() => loop.close())
@@ -289,17 +292,6 @@ class Runner {
     const state = this.deps.signal?.reason === 'paused' ? 'paused' : 'stopped'
     await this.folder.update({ state, ended: new Date().toISOString() })
     return null
-  }
-
-  /** Does `work`, calling `stop` where the run is to stop in the meantime. */
-  private async interruptible<T>(stop: () => void, work: () => Promise<T>): Promise<T> {
-    const { signal } = this.deps
-    signal?.addEventListener('abort', stop)
-    try {
-      return await work()
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
   }
 
   /** Answers when the session's state is in its file. Checksums and putting in place go on while training does: the next

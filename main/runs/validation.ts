@@ -7,6 +7,7 @@ import { CycleLoop, type Validation } from '../olmp/CycleLoop'
 import type { CycleSettings } from '../olmp/cycleSettings'
 import { heldOut } from '../olmp/heldOut'
 import { accuracyOf } from '../olmp/records'
+import { interruptible } from './interruptible'
 import { loopNet, testNet } from './loopNet'
 import { batchOf, type OpenedModel } from './openModel'
 import { runningStatistics } from './runningStatistics'
@@ -22,7 +23,12 @@ export interface EngineChoice {
 /** Opens the run's model by other settings than the run's own. */
 export type Reopen = (settings: CycleSettings) => Promise<OpenedModel>
 
-type HeldOut = Omit<Validation, 'fineTuned'> & { close: () => Promise<void> }
+interface HeldOut {
+  images: number
+  /** Of a session's net on them, 0..1. */
+  accuracy: (of: Session) => Promise<number>
+  close: () => Promise<void>
+}
 
 /** null where the goal needs no validation. Throws 'no-dataset' and 'too-few-images'. */
 export async function openValidation(
@@ -34,8 +40,14 @@ export async function openValidation(
 ): Promise<(Validation & { close: () => Promise<void> }) | null> {
   const held = await openHeldOut(opened, settings, engine)
   if (held === null) return null
-  const fineTuned = (): Promise<number | null> => fineTunedReference(settings, engine, reopen, signal)
-  return { ...held, fineTuned: settings.augmentation === null ? null : fineTuned }
+  const { images, close } = held
+  const fineTuned = (): Promise<number | null> => fineTunedReference(settings, held, reopen, signal)
+  return {
+    images,
+    accuracy: () => held.accuracy(opened.session),
+    fineTuned: settings.augmentation === null ? null : fineTuned,
+    close,
+  }
 }
 
 /** Accuracy, on the images held out, of the given net fine-tuned without them and without copies: a loop of no cycles in a
@@ -43,53 +55,42 @@ export async function openValidation(
  *  where the run is to stop. */
 async function fineTunedReference(
   settings: CycleSettings,
-  engine: EngineChoice,
+  { images, accuracy }: HeldOut,
   reopen: Reopen,
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
   const plain: CycleSettings = { ...settings, augmentation: null, distillation: null }
   const opened = await reopen(plain)
   try {
-    const held = await openHeldOut(opened, plain, engine)
-    if (held === null) return null
-    try {
-      const loop = new CycleLoop({
-        session: opened.session,
-        net: loopNet(opened),
-        settings: { ...plain, goal: { kind: 'size', kept: [Infinity] } },
-        onEvent: () => undefined,
-        checkpointIntervalIterations: 0,
-        writeCheckpoint: async () => undefined,
-        clean: async () => undefined,
-        statistics: runningStatistics(opened),
-        restoreGiven: opened.reload,
-        front: { keep: async () => undefined, restore: async () => undefined },
-        validation: { ...held, fineTuned: null },
-      })
-      return await interruptible(loop, signal)
-    } finally {
-      await held.close()
-    }
+    const { session } = opened
+    const loop = new CycleLoop({
+      session,
+      net: loopNet(opened),
+      settings: { ...plain, goal: { kind: 'size', kept: [Infinity] } },
+      onEvent: () => undefined,
+      checkpointIntervalIterations: 0,
+      writeCheckpoint: async () => undefined,
+      clean: async () => undefined,
+      statistics: runningStatistics(opened),
+      restoreGiven: opened.reload,
+      front: { keep: async () => undefined, restore: async () => undefined },
+      validation: { images, accuracy: () => accuracy(session), fineTuned: null },
+    })
+    if (signal?.aborted === true) return null
+    await interruptible(
+      signal,
+      () => loop.requestStop(),
+      () => loop.run(),
+    )
+    return loop.state().chosen?.validationAccuracy ?? null
   } finally {
     await opened.close()
   }
 }
 
-async function interruptible(loop: CycleLoop, signal: AbortSignal | undefined): Promise<number | null> {
-  const stop = (): void => loop.requestStop()
-  signal?.addEventListener('abort', stop)
-  try {
-    if (signal?.aborted === true) return null
-    await loop.run()
-    return loop.state().chosen?.validationAccuracy ?? null
-  } finally {
-    signal?.removeEventListener('abort', stop)
-  }
-}
-
 /** A session of the test net over the training images held out: as many whole batches of it as they make. */
 async function openHeldOut(
-  { model, train, test, trainImages, session: trained }: OpenedModel,
+  { model, train, test, trainImages }: OpenedModel,
   { goal, seed }: CycleSettings,
   { addon, device, tf32, threads }: EngineChoice,
 ): Promise<HeldOut | null> {
@@ -137,8 +138,8 @@ async function openHeldOut(
   const { testAccuracy } = testNet(graph, session)
   return {
     images,
-    async accuracy() {
-      await copyParameters(trained, session)
+    async accuracy(of) {
+      await copyParameters(of, session)
       await session.rewind('TEST')
       const values = await session.test(batches)
       return accuracyOf(values[testAccuracy], images)
